@@ -1,0 +1,82 @@
+"""What can go wrong, as data. Words are made of it in the command line alone.
+
+MonoError
+├── ManifestError       mono.toml, or a root's opam file, says something impossible
+├── RepositoryError     a repository cannot be opened or read
+├── UnsolvableError     no answer exists; carries the explanation
+├── LockError           mono.lock is absent, stale, damaged, or of another format
+├── FetchError          a source could not be had, verified or unpacked
+│   └── TemporaryError  … now: a busy server, a lost connection; asking again may help
+├── DuniverseError      the vendored tree cannot be made or is not what the lock says
+├── TargetError         a target is unknown or cannot do what is asked
+└── BuildError          the separate builder refused or failed
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class MonoError(Exception):
+    """An expected failure.
+
+    Args:
+        reason: what is wrong, one sentence without a full stop at the end.
+        place: file and line, package, url or target that it is about; empty where there is none.
+        hint: what to do about it; empty where nothing helps.
+        details: further lines, each standing on its own.
+    """
+
+    reason: str
+    place: str = ""
+    hint: str = ""
+    details: tuple[str, ...] = ()
+
+    code = "error"
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.reason}" if self.place else self.reason
+
+
+class ManifestError(MonoError):
+    code = "manifest"
+
+
+class RepositoryError(MonoError):
+    code = "repository"
+
+
+class UnsolvableError(MonoError):
+    code = "unsolvable"
+
+
+class LockError(MonoError):
+    code = "lock"
+
+
+class FetchError(MonoError):
+    code = "fetch"
+
+
+@dataclass
+class TemporaryError(FetchError):
+    """A failure that may pass.
+
+    Args:
+        wait: seconds that the server asked to wait before the next try, None where it did not say.
+    """
+
+    wait: float | None = None
+
+
+class DuniverseError(MonoError):
+    code = "duniverse"
+
+
+class TargetError(MonoError):
+    code = "target"
+
+
+class BuildError(MonoError):
+    code = "build"

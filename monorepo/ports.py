@@ -1,0 +1,71 @@
+"""The effects mono needs, as protocols. Adapters are in `monorepo.adapters`; tests bring their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from overlays.ports import GitObjects
+
+
+class Http(Protocol):
+    """Reads documents over http and https."""
+
+    def stream(self, url: str) -> AbstractContextManager[HttpBody]:
+        """The document at ``url``, redirects followed.
+
+        Raises:
+            FetchError: the server answers with anything but success.
+            TemporaryError: the server cannot be reached, is busy, or loses the connection half-way.
+        """
+
+
+class HttpBody(Protocol):
+    """One answer that is being read."""
+
+    @property
+    def length(self) -> int | None:
+        """Bytes announced, None where the server does not say."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body, piece by piece, as sent (no content encoding is asked for, as checksums are of these bytes)."""
+
+
+class Git(Protocol):
+    """Reads git repositories into bare clones in mono's cache."""
+
+    def resolve(self, url: str, reference: str | None) -> str:
+        """The commit (40 hex digits) that a branch, tag, commit or None (the default branch) names.
+
+        ``url`` is what git itself takes: ``https://…``, ``ssh://…``, ``file://…`` or a path.
+        """
+
+    def objects(self, url: str, commit: str) -> GitObjects:
+        """The objects of ``url``, fetched first where the bare clone lacks ``commit``."""
+
+    def export(self, url: str, commit: str, folder: Path) -> None:
+        """Write the tree of ``commit`` into ``folder`` (absent or empty), with submodules, without .git."""
+
+    def apply_patch(self, folder: Path, patch: Path) -> None:
+        """Apply ``patch`` with ``-p1`` to the files in ``folder``; refuses a path outside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """What became of a process."""
+
+    status: int
+    output: str
+    errors: str
+
+
+class Processes(Protocol):
+    """Runs other programs."""
+
+    def run(
+        self, arguments: Sequence[str], *, folder: Path, environment: Mapping[str, str] | None = None
+    ) -> Completed:
+        """Run to the end; output is passed through to the terminal unless captured by the adapter."""

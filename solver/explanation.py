@@ -1,0 +1,215 @@
+"""Why there is no answer: the smallest set of reasons that clash, as data.
+
+clingo names an unsatisfiable core over guarded reasons (``lwt needs ocaml``); the core is shrunk until every
+reason in it is needed; then it is told as a derivation from the roots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from solver.optimise import encoding
+from solver.problem import Problem, write_problem
+from solver.reduction import ANY_VERSION, Need, Wanted, wanted_in
+from solver.universe import Candidate, Rejection, Universe
+from solver.version import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing that is so for all versions of a package: ``who relation whom``.
+
+    ``who`` is empty for what the project or the way of building asks for; ``whom`` are names of packages, or
+    the name of a conflict class or dev-repo.
+    """
+
+    who: str
+    relation: Relation
+    whom: tuple[str, ...]
+
+
+class Relation(Enum):
+    """How a reason ties two packages together."""
+
+    ASKED = "is asked for"
+    NEEDS = "needs"
+    CONFLICTS = "conflicts with"
+    CLASS = "only one package of a conflict class"
+    ARCHIVE = "only one archive of a repository"
+    OUTSIDE = "only what is installed outside may need what does not build with dune"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One reason of the derivation, and how its versions word it.
+
+    ``versions`` are those still possible when the step is told, newest first; ``wordings`` what they ask for
+    in opam's syntax, without repetition, in the same order.
+    """
+
+    reason: Reason
+    versions: tuple[Version, ...] = ()
+    wordings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A package of which no version will do.
+
+    Args:
+        candidates: its versions that may be chosen at all, newest first.
+        rejections: its versions that may not, though some step asks for them.
+        known: whether any repository has the name.
+    """
+
+    name: str
+    candidates: tuple[Version, ...]
+    rejections: tuple[Rejection, ...]
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Steps from the roots to the clash, and the packages where it ends."""
+
+    steps: tuple[Step, ...]
+    missing: tuple[Missing, ...]
+
+
+def explain(universe: Universe) -> Explanation:
+    """A smallest account of why ``universe`` has no answer: no reason in it can be left out."""
+    problem = write_problem(universe)
+    return _tell(universe, _Cores(problem).smallest())
+
+
+class _Cores:
+    """Finds a minimal unsatisfiable core of guarded reasons."""
+
+    def __init__(self, problem: Problem) -> None:
+        import clingo
+
+        self.reasons: dict[Reason, int] = {}
+        facts = [problem.facts, *self._because(problem), *self._general(problem)]
+        self.control: Any = clingo.Control(["--models=1"], logger=lambda code, message: None)
+        self.control.add("base", [], "\n".join((encoding("choice"), encoding("guarded"), *facts)))
+        self.control.ground([("base", [])])
+
+    def _because(self, problem: Problem) -> Iterator[str]:
+        for index, number, relation, need in problem.traced:
+            whom = tuple(sorted({wanted.name for wanted in wanted_in(need)}))
+            reason = Reason(problem.candidates[index].name, Relation(relation), whom)
+            yield f"because({index},{number},{self._number(reason)})."
+
+    def _general(self, problem: Problem) -> Iterator[str]:
+        for number, need in problem.asked.items():
+            whom = tuple(sorted({wanted.name for wanted in wanted_in(need)}))
+            yield f"guards_asked({number},{self._number(Reason('', Relation.ASKED, whom))})."
+        for number, name in enumerate(problem.classes):
+            yield f"guards_class({number},{self._number(Reason('', Relation.CLASS, (name,)))})."
+        for number, name in enumerate(problem.dev_repos):
+            yield f"guards_archive({number},{self._number(Reason('', Relation.ARCHIVE, (name,)))})."
+        yield f"guards_outside({self._number(Reason('', Relation.OUTSIDE, ()))})."
+        for number in self.reasons.values():
+            yield f"guard({number})."
+
+    def _number(self, reason: Reason) -> int:
+        return self.reasons.setdefault(reason, len(self.reasons))
+
+    def smallest(self) -> tuple[Reason, ...]:
+        """Reasons that clash, none of which can be left out."""
+        core = self._core(tuple(self.reasons)) or ()
+        for reason in sorted(core, key=_dispensability):
+            if reason in core:
+                shrunk = self._core(tuple(other for other in core if other != reason))
+                core = core if shrunk is None else shrunk
+        return core
+
+    def _core(self, reasons: Sequence[Reason]) -> tuple[Reason, ...] | None:
+        """Some of ``reasons`` that clash, in their order; None where they do not."""
+        import clingo
+
+        literals: dict[int, Reason] = {}
+        for reason in reasons:
+            guard = clingo.Function("active", [clingo.Number(self.reasons[reason])])
+            literals[self.control.symbolic_atoms[guard].literal] = reason
+        with self.control.solve(assumptions=list(literals), yield_=True) as handle:
+            if handle.get().satisfiable:
+                return None
+            core = {literals[literal] for literal in handle.core() if literal in literals}
+        return tuple(reason for reason in reasons if reason in core)
+
+
+def _dispensability(reason: Reason) -> tuple[int, str, tuple[str, ...]]:
+    """Reasons that are harder to follow come first: they are tried without first."""
+    order = [
+        Relation.ARCHIVE,
+        Relation.CLASS,
+        Relation.OUTSIDE,
+        Relation.CONFLICTS,
+        Relation.NEEDS,
+        Relation.ASKED,
+    ]
+    return order.index(reason.relation), reason.who, reason.whom
+
+
+def _tell(universe: Universe, core: Iterable[Reason]) -> Explanation:
+    """Order the reasons so that each speaks of packages already introduced."""
+    waiting = sorted(
+        core, key=lambda reason: (reason.relation is not Relation.ASKED, reason.who, reason.whom)
+    )
+    possible: dict[str, tuple[Candidate, ...]] = {}
+    asked: dict[str, list[Wanted]] = {}
+    steps: list[Step] = []
+    while waiting:
+        reason = next((r for r in waiting if not r.who or r.who in possible), waiting[0])
+        waiting.remove(reason)
+        needs = list(_needs_behind(universe, reason, possible.get(reason.who, ())))
+        steps.append(
+            Step(
+                reason,
+                tuple(candidate.version for candidate, _ in needs if candidate is not None),
+                tuple(dict.fromkeys(str(need) for _, need in needs)),
+            )
+        )
+        if reason.relation in (Relation.NEEDS, Relation.ASKED):
+            for name in reason.whom:
+                wanted = [w for _, need in needs for w in wanted_in(need) if w.name == name]
+                asked.setdefault(name, []).extend(wanted)
+                before = possible.get(name, universe.candidates.get(name, ()))
+                possible[name] = tuple(c for c in before if any(w.bounds.admits(c.version) for w in wanted))
+    missing = tuple(
+        _missing(universe, name, asked[name]) for name, left in possible.items() if not left and name in asked
+    )
+    return Explanation(tuple(steps), missing)
+
+
+def _needs_behind(
+    universe: Universe, reason: Reason, possible: Sequence[Candidate]
+) -> Iterator[tuple[Candidate | None, Need]]:
+    """What each possible version, or the project, says for this reason."""
+    names = set(reason.whom)
+    if reason.relation is Relation.ASKED:
+        roots = [Wanted(root.name, ANY_VERSION) for root in universe.request.roots]
+        for need in dict.fromkeys((*roots, *(need for needs in universe.requires for need in needs))):
+            if {wanted.name for wanted in wanted_in(need)} == names:
+                yield None, need
+        return
+    for candidate in possible:
+        per_platform = candidate.needs if reason.relation is Relation.NEEDS else candidate.conflicts
+        for need in dict.fromkeys(need for needs in per_platform for need in needs):
+            if {wanted.name for wanted in wanted_in(need)} == names:
+                yield candidate, need
+
+
+def _missing(universe: Universe, name: str, asked: Sequence[Wanted]) -> Missing:
+    candidates = universe.candidates.get(name, ())
+    rejections = universe.rejections.get(name, ())
+    return Missing(
+        name,
+        tuple(candidate.version for candidate in candidates),
+        tuple(r for r in rejections if any(wanted.bounds.admits(r.version) for wanted in asked)),
+        bool(candidates or rejections),
+    )

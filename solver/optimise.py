@@ -1,0 +1,135 @@
+"""clingo chooses the versions: complete, and proved optimal in the order of wishes of `encoding/strict.lp`.
+
+The answer is unique whatever clingo's version, its seeds or its order of search: among several optimal
+answers the one is taken that, going through the packages by name, leaves a package out where it can, and
+else takes its newest version.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from solver.problem import Problem, write_problem
+from solver.solution import Choice, Solution, Unsolvable
+from solver.universe import Universe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+def solve(universe: Universe) -> Solution | Unsolvable:
+    """The best answer there is, or the certainty that there is none."""
+    problem = write_problem(universe)
+    search = _Search(problem)
+    best = search.optimum()
+    if best is None:
+        return Unsolvable()
+    uses, costs = best
+    if search.another_is_as_good:
+        uses = search.canonical(uses, costs)
+    return _solution(problem, uses)
+
+
+Uses = frozenset[tuple[int, int]]
+"""Pairs of candidate and platform."""
+
+
+@cache
+def encoding(name: str) -> str:
+    """The text of one of the programs in solver/encoding."""
+    return files("solver").joinpath("encoding", f"{name}.lp").read_text(encoding="utf-8")
+
+
+class _Search:
+    """One clingo control, grounded once and asked several times."""
+
+    def __init__(self, problem: Problem) -> None:
+        import clingo
+
+        self.problem = problem
+        self.another_is_as_good = False
+        self.control: Any = clingo.Control(
+            ["--opt-mode=optN", "--models=0", "--opt-strategy=usc", "--configuration=tweety"], logger=_ignore
+        )
+        self.control.add("base", [], "\n".join((encoding("choice"), encoding("strict"), problem.facts)))
+        self.control.ground([("base", [])])
+
+    def optimum(self) -> tuple[Uses, tuple[int, ...]] | None:
+        """An optimal answer and its costs; notes whether it is the only one."""
+        best: Uses | None = None
+        costs: tuple[int, ...] = ()
+        with self.control.solve(yield_=True) as handle:
+            for model in handle:
+                if not model.optimality_proven:
+                    continue
+                uses = _uses(model)
+                if best is None:
+                    best, costs = uses, tuple(model.cost)
+                elif uses != best:
+                    self.another_is_as_good = True
+                    break
+        return None if best is None else (best, costs)
+
+    def canonical(self, uses: Uses, costs: tuple[int, ...]) -> Uses:
+        """The canonical one of all answers that cost what ``uses`` costs."""
+        import clingo
+
+        solve = self.control.configuration.solve
+        solve.opt_mode = "enum," + ",".join(str(cost) for cost in costs)
+        solve.models = 1
+        settled: list[tuple[Any, bool]] = []
+        by_name: dict[str, list[int]] = {}
+        for index, candidate in enumerate(self.problem.candidates):
+            by_name.setdefault(candidate.name, []).append(index)
+        for name in sorted(by_name):
+            indexes = by_name[name]
+            present = [i for i in indexes if any(use[0] == i for use in uses)]
+            wishes: list[list[tuple[Any, bool]]] = [
+                [(clingo.Function("chosen", [clingo.Number(i)]), False) for i in indexes]
+            ]
+            wishes += [[(clingo.Function("chosen", [clingo.Number(i)]), True)] for i in indexes]
+            current = 1 + indexes.index(present[0]) if present else 0
+            for place, wish in enumerate(wishes[: current + 1]):
+                if place == current:
+                    settled += wish
+                    break
+                better = self._answer([*settled, *wish])
+                if better is not None:
+                    uses = better
+                    settled += wish
+                    break
+        return uses
+
+    def _answer(self, assumptions: Sequence[tuple[Any, bool]]) -> Uses | None:
+        with self.control.solve(assumptions=list(assumptions), yield_=True) as handle:
+            for model in handle:
+                return _uses(model)
+        return None
+
+
+def _uses(model: Any) -> Uses:
+    return frozenset(
+        (symbol.arguments[0].number, symbol.arguments[1].number)
+        for symbol in model.symbols(atoms=True)
+        if symbol.name == "use"
+    )
+
+
+def _solution(problem: Problem, uses: Iterable[tuple[int, int]]) -> Solution:
+    platforms: dict[int, list[int]] = {}
+    for candidate, platform in sorted(uses):
+        platforms.setdefault(candidate, []).append(platform)
+    choices = [Choice(problem.candidates[index], tuple(where)) for index, where in platforms.items()]
+    costs = [0] * 5
+    for index in platforms:
+        candidate = problem.candidates[index]
+        costs[0] += candidate.avoided
+        costs[{"compiler": 1, "direct": 2, "indirect": 3}[problem.roles[index]]] += problem.ages[index]
+        costs[4] += 1
+    return Solution(tuple(sorted(choices, key=lambda choice: choice.candidate.name)), tuple(costs))
+
+
+def _ignore(code: object, message: str) -> None:
+    """clingo warns of predicates without facts; here that is no news."""

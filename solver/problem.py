@@ -1,0 +1,264 @@
+"""The universe written as facts for `encoding/choice.lp`.
+
+Numbers stand for candidates, packages, needs and groups of platforms; equal needs get one number, so that the
+many packages that ask for the same versions of dune share one fact.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from solver.archive import group_by_archive, normalised_dev_repo
+from solver.formula import Bound
+from solver.nature import Nature
+from solver.reduction import ANY_VERSION, Bounds, EveryBound, Excluded, Need, Some, SomeBound, Wanted
+from solver.universe import Candidate, Universe
+from solver.version import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Facts, and what their numbers mean: ``candidates[C]``, ``asked[N]``, ``classes[K]``, ``dev_repos[R]``.
+
+    ``ages[C]`` is how many newer versions there are, ``roles[C]`` whether that counts as ``compiler``,
+    ``direct`` or ``indirect``.
+    ``traced`` are the needs and conflicts behind ``needs(C,N,G)`` and ``refuses(C,N,G)``: C, N, which of the
+    two, and the need itself.
+    """
+
+    facts: str
+    candidates: tuple[Candidate, ...]
+    asked: Mapping[int, Need]
+    classes: tuple[str, ...]
+    dev_repos: tuple[str, ...]
+    ages: tuple[int, ...]
+    roles: tuple[str, ...]
+    traced: tuple[tuple[int, int, str, Need], ...]
+
+
+def write_problem(universe: Universe) -> Problem:
+    """The facts of ``universe``."""
+    return _Writer(universe).write()
+
+
+class _Writer:
+    def __init__(self, universe: Universe) -> None:
+        self.universe = universe
+        self.platforms = range(len(universe.request.platforms))
+        self.lines: list[str] = []
+        self.names = tuple(universe.candidates)
+        self.candidates: list[Candidate] = []
+        self.first: dict[str, int] = {}
+        self.keys: dict[str, list[Key]] = {}  # ascending, as bisect wants them
+        for name, candidates in universe.candidates.items():
+            self.first[name] = len(self.candidates)
+            self.candidates.extend(candidates)
+            self.keys[name] = [candidate.version.key for candidate in reversed(candidates)]
+        self.needs: dict[object, int] = {}
+        self.need_count = 0
+        self.by_identity: dict[int, tuple[Need, int]] = {}
+        self.groups: dict[tuple[int, ...], int] = {}
+        self.asked: dict[int, Need] = {}
+        self.classes: dict[str, int] = {}
+        self.dev_repos: dict[str, int] = {}
+        self.ages: list[int] = []
+        self.roles: list[str] = []
+        self.traced: list[tuple[int, int, str, Need]] = []
+
+    def write(self) -> Problem:
+        add = self.lines.append
+        for platform in self.platforms:
+            add(f"platform({platform}).")
+        for number, name in enumerate(self.names):
+            add(f"package({number}).")
+            first = self.first[name]
+            candidates = self.universe.candidates[name]
+            for index in range(first, first + len(candidates)):
+                add(f"candidate({index},{number}).")
+            self._ages(name, candidates, first)
+        for index, candidate in enumerate(self.candidates):
+            self._candidate(index, candidate)
+        if any(candidate.outsider for candidate in self.candidates):
+            add("has_outsiders.")
+        self._asked()
+        self._classes()
+        self._archives()
+        return Problem(
+            "\n".join(self.lines),
+            tuple(self.candidates),
+            self.asked,
+            tuple(self.classes),
+            tuple(self.dev_repos),
+            tuple(self.ages),
+            tuple(self.roles),
+            tuple(self.traced),
+        )
+
+    def _ages(self, name: str, candidates: Sequence[Candidate], first: int) -> None:
+        """How many newer versions there are; equal versions are of one age."""
+        direct = name in self.universe.request.direct
+        age = -1
+        previous: Key | None = None
+        for index, candidate in enumerate(candidates, first):
+            if candidate.version.key != previous:
+                age, previous = age + 1, candidate.version.key
+            compiler = candidate.nature is Nature.COMPILER
+            role = "compiler" if compiler else "direct" if direct else "indirect"
+            self.ages.append(age)
+            self.roles.append(role)
+            self.lines.append(f"age({index},{age}). {role}({index}).")
+
+    def _candidate(self, index: int, candidate: Candidate) -> None:
+        add = self.lines.append
+        if candidate.avoided:
+            add(f"avoided({index}).")
+        if candidate.outsider:
+            add(f"outsider({index}).")
+        if candidate.nature is Nature.PROVIDED:
+            add(f"provided({index}).")
+        if candidate.nature is Nature.ROOT:
+            add(f"root({index}).")
+        for platform in self.platforms:
+            if not candidate.available[platform]:
+                add(f"unavailable({index},{platform}).")
+        for number, group, need in self._grouped(candidate.needs):
+            add(f"needs({index},{number},{group}).")
+            self.traced.append((index, number, "needs", need))
+        for number, group, need in self._grouped(candidate.conflicts, excluding=candidate.name):
+            add(f"refuses({index},{number},{group}).")
+            self.traced.append((index, number, "conflicts with", need))
+
+    def _grouped(
+        self, per_platform: Sequence[Sequence[Need]], *, excluding: str | None = None
+    ) -> list[tuple[int, int, Need]]:
+        """The number of each need, the group of platforms on which it stands, and the need itself."""
+        if len(per_platform) == 1:
+            group = self._group((0,))
+            return [(self._need(need, excluding), group, need) for need in per_platform[0]]
+        standing: dict[int, tuple[list[int], Need]] = {}
+        for platform, needs in enumerate(per_platform):
+            for need in needs:
+                places, _ = standing.setdefault(self._need(need, excluding), ([], need))
+                if platform not in places:
+                    places.append(platform)
+        return [(number, self._group(tuple(where)), need) for number, (where, need) in standing.items()]
+
+    def _group(self, platforms: tuple[int, ...]) -> int:
+        known = self.groups.get(platforms)
+        if known is None:
+            known = self.groups[platforms] = len(self.groups)
+            self.lines.extend(f"in({known},{platform})." for platform in platforms)
+        return known
+
+    def _need(self, need: Need, excluding: str | None = None) -> int:
+        """The number of a need, in which ``excluding`` never counts: no package conflicts with itself."""
+        remembered = self.by_identity.get(id(need))
+        if remembered is not None:
+            return remembered[1]
+        if isinstance(need, Wanted):
+            number = self._leaf(need, excluding)
+            if need.name != excluding:
+                self.by_identity[id(need)] = (need, number)
+            return number
+        parts = tuple(sorted({self._need(part, excluding) for part in need.parts}))
+        kind = "some" if isinstance(need, Some) else "every"
+        known = self.needs.get((kind, parts))
+        if known is None:
+            known = self._new_need((kind, parts))
+            if kind == "every":
+                self.lines.append(f"conjunction({known}).")
+            self.lines.extend(f"{kind}({known},{part})." for part in parts)
+        return known
+
+    def _leaf(self, wanted: Wanted, excluding: str | None) -> int:
+        mask = 0 if wanted.name == excluding else self._mask(wanted)
+        known = self.needs.get((wanted.name, mask))
+        if known is None:
+            known = self._new_need((wanted.name, mask))
+            candidates = len(self.keys.get(wanted.name, ()))
+            newest = self.first.get(wanted.name, 0) + candidates - 1
+            self.lines.extend(
+                f"leaf({known},{newest - place})." for place in range(candidates) if mask >> place & 1
+            )
+        return known
+
+    def _new_need(self, key: object) -> int:
+        self.needs[key] = self.need_count
+        self.need_count += 1
+        return self.need_count - 1
+
+    def _mask(self, wanted: Wanted) -> int:
+        """A bit for each candidate of that name, oldest first, set where its version is admitted."""
+        keys = self.keys.get(wanted.name)
+        return _admitted(wanted.bounds, keys) if keys else 0
+
+    def _asked(self) -> None:
+        roots = [Wanted(root.name, ANY_VERSION) for root in self.universe.request.roots]
+        per_platform = [(*roots, *needs) for needs in self.universe.requires]
+        for number, group, need in self._grouped(per_platform):
+            self.lines.append(f"asked({number},{group}).")
+            self.asked[number] = need
+
+    def _classes(self) -> None:
+        classes = self.classes
+        for index, candidate in enumerate(self.candidates):
+            for name in candidate.package.conflict_class:
+                if name not in classes:
+                    classes[name] = len(classes)
+                    self.lines.append(f"conflict_class({classes[name]}).")
+                self.lines.append(f"class({index},{classes[name]}).")
+
+    def _archives(self) -> None:
+        vendored = [c for c in self.candidates if c.nature is Nature.DUNE]
+        archives = group_by_archive(c.package for c in vendored)
+        dev_repos = self.dev_repos
+        seen: set[tuple[int, int]] = set()
+        members: dict[int, set[str]] = {}
+        lines: dict[int, list[str]] = {}
+        for index, candidate in enumerate(self.candidates):
+            archive = archives.get(id(candidate.package)) if candidate.nature is Nature.DUNE else None
+            if archive is None or candidate.package.dev_repo is None:
+                continue
+            dev_repo = dev_repos.setdefault(normalised_dev_repo(candidate.package.dev_repo), len(dev_repos))
+            members.setdefault(dev_repo, set()).add(candidate.name)
+            lines.setdefault(dev_repo, []).append(f"archive({index},{archive}).")
+            if (archive, dev_repo) not in seen:
+                seen.add((archive, dev_repo))
+                lines[dev_repo].append(f"repository({archive},{dev_repo}).")
+        for dev_repo, packages in members.items():
+            if len(packages) > 1:  # one package has one version, and so one archive, anyway
+                self.lines.append(f"dev_repo({dev_repo}).")
+                self.lines.extend(lines[dev_repo])
+
+
+def _admitted(bounds: Bounds, keys: Sequence[Key]) -> int:
+    """`Bounds.admits` over sorted versions, as a mask."""
+    everything = (1 << len(keys)) - 1
+    match bounds:
+        case Bound(relation, version):
+            below = (1 << bisect_left(keys, version.key)) - 1
+            through = (1 << bisect_right(keys, version.key)) - 1
+            return {
+                "<": below,
+                "<=": through,
+                "=": through & ~below,
+                "!=": everything & ~(through & ~below),
+                ">=": everything & ~below,
+                ">": everything & ~through,
+            }[relation]
+        case EveryBound(parts):
+            mask = everything
+            for part in parts:
+                mask &= _admitted(part, keys)
+            return mask
+        case SomeBound(parts):
+            mask = 0
+            for part in parts:
+                mask |= _admitted(part, keys)
+            return mask
+        case Excluded(part):
+            return everything & ~_admitted(part, keys)
+        case _:
+            return everything

@@ -1,0 +1,288 @@
+"""Formulas with their filters decided: what is left is names and bounds on versions.
+
+opam does the same before it asks its solver (`OpamFilter.filter_formula`): a true filter disappears, a false
+or undefined one takes its dependency with it (out of a disjunction too), and a bound whose operand is
+undefined is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from solver.formula import (
+    ALWAYS,
+    AllOf,
+    AnyOf,
+    Bound,
+    Condition,
+    Constraint,
+    Dependency,
+    Formula,
+    Not,
+    Value,
+    Variable,
+    Variables,
+    as_text,
+    evaluate,
+    holds,
+)
+from solver.version import Version
+
+Bounds: TypeAlias = "Bound | AnyVersion | EveryBound | SomeBound | Excluded"
+"""A predicate on versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnyVersion:
+    """Admits every version."""
+
+    def admits(self, version: Version) -> bool:
+        return True
+
+    def __str__(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class EveryBound:
+    parts: tuple[Bounds, ...]
+
+    def admits(self, version: Version) -> bool:
+        return all(part.admits(version) for part in self.parts)
+
+    def __str__(self) -> str:
+        return " & ".join(f"({part})" if isinstance(part, SomeBound) else str(part) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class SomeBound:
+    parts: tuple[Bounds, ...]
+
+    def admits(self, version: Version) -> bool:
+        return any(part.admits(version) for part in self.parts)
+
+    def __str__(self) -> str:
+        return " | ".join(str(part) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """Admits what ``part`` does not."""
+
+    part: Bounds
+
+    def admits(self, version: Version) -> bool:
+        return not self.part.admits(version)
+
+    def __str__(self) -> str:
+        return f"!({self.part})"
+
+
+ANY_VERSION = AnyVersion()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One package in one of the admitted versions."""
+
+    name: str
+    bounds: Bounds
+
+    def __str__(self) -> str:
+        bounds = str(self.bounds)
+        return f"{self.name} {{{bounds}}}" if bounds else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """Holds when every part does; an empty one always does."""
+
+    parts: tuple[Need, ...]
+
+    def __str__(self) -> str:
+        return " & ".join(f"({part})" if isinstance(part, Some) else str(part) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """Holds when some part does."""
+
+    parts: tuple[Need, ...]
+
+    def __str__(self) -> str:
+        return " | ".join(f"({part})" if isinstance(part, Every) else str(part) for part in self.parts)
+
+
+Need: TypeAlias = "Wanted | Every | Some"
+
+NOTHING = Every(())
+
+_OWN_VARIABLES = frozenset({"name", "version", "_:name", "_:version"})
+
+
+def wanted_in(need: Need) -> Iterator[Wanted]:
+    """Every package named in ``need``, in order."""
+    if isinstance(need, Wanted):
+        yield need
+    else:
+        for part in need.parts:
+            yield from wanted_in(part)
+
+
+def conjuncts(need: Need) -> tuple[Need, ...]:
+    """The parts that must each hold."""
+    return need.parts if isinstance(need, Every) else (need,)
+
+
+class Reduction:
+    """Decides filters in one environment, remembering each `Dependency` object it has seen.
+
+    Repositories repeat a few thousand dependencies over and over, and their reader shares the objects; so the
+    memory is by identity, which costs no hashing. Only what mentions the package's own name or version is
+    decided anew for each package.
+    """
+
+    def __init__(self, variables: Mapping[str, Value]) -> None:
+        self.variables = dict(variables)
+        self._seen: dict[int, tuple[Dependency, Wanted | None]] = {}
+        self._personal: dict[int, tuple[Dependency, bool]] = {}
+
+    def need(self, formula: Formula, name: str, version: Version) -> Need:
+        """What ``formula`` in the opam file of ``name.version`` asks for."""
+        reduced = self._reduce(formula, name, version)
+        return NOTHING if reduced is None else reduced
+
+    def wanted(self, dependency: Dependency, name: str, version: Version) -> Wanted | None:
+        """What one dependency asks for; None where its filter takes it away."""
+        seen = self._seen.get(id(dependency))
+        if seen is not None:
+            return seen[1]
+        if self._is_personal(dependency):
+            return _wanted(dependency, own_variables(self.variables, name, version))
+        wanted = _wanted(dependency, self.variables)
+        self._seen[id(dependency)] = (dependency, wanted)
+        return wanted
+
+    def _is_personal(self, dependency: Dependency) -> bool:
+        known = self._personal.get(id(dependency))
+        if known is None:
+            known = (dependency, dependency.condition is not None and _mentions_self(dependency.condition))
+            self._personal[id(dependency)] = known
+        return known[1]
+
+    def _reduce(self, formula: Condition, name: str, version: Version) -> Need | None:
+        if isinstance(formula, Dependency):
+            return self.wanted(formula, name, version)
+        if not isinstance(formula, AllOf | AnyOf):
+            raise TypeError(f"not a formula of packages: {formula!r}")
+        parts = [
+            part
+            for part in (self._reduce(part, name, version) for part in formula.parts)
+            if part is not None and part != NOTHING
+        ]
+        if not parts:
+            return None
+        if len(parts) == 1:
+            return parts[0]
+        if isinstance(formula, AnyOf):
+            return Some(tuple(parts))
+        return Every(tuple(inner for part in parts for inner in conjuncts(part)))
+
+
+def own_variables(variables: Variables, name: str, version: Version) -> dict[str, Value]:
+    """``variables`` and those that each package has of itself."""
+    return {
+        **variables,
+        "name": name,
+        "version": version.text,
+        "_:name": name,
+        "_:version": version.text,
+    }
+
+
+def is_available(condition: Condition | None, variables: Variables) -> bool:
+    """opam's ``available:``; what is undefined is not available."""
+    return holds(condition, variables)
+
+
+def _wanted(dependency: Dependency, variables: Variables) -> Wanted | None:
+    if dependency.condition is None:
+        return Wanted(dependency.name, ANY_VERSION)
+    bounds = _bounds(dependency.condition, variables)
+    return None if bounds is None else Wanted(dependency.name, bounds)
+
+
+def _bounds(condition: Condition, variables: Variables) -> Bounds | None:
+    """The condition without its filters; None where they make it false."""
+    match condition:
+        case Constraint(relation, operand):
+            value = evaluate(operand, variables)
+            return ANY_VERSION if value is None else Bound(relation, Version.parse(as_text(value)))
+        case AllOf(parts):
+            found = [_bounds(part, variables) for part in parts]
+            if any(bounds is None for bounds in found):
+                return None
+            return _joined(EveryBound, [b for b in found if b is not None and b != ANY_VERSION])
+        case AnyOf(parts):
+            some = [bounds for bounds in (_bounds(part, variables) for part in parts) if bounds is not None]
+            if not some:
+                return None
+            return ANY_VERSION if ANY_VERSION in some else _joined(SomeBound, some)
+        case Not(part) if _has_constraint(part):
+            bounds = _bounds(part, variables)
+            return ANY_VERSION if bounds is None else Excluded(bounds)
+        case _:
+            return ANY_VERSION if holds(condition, variables) else None
+
+
+def _joined(join: type[EveryBound] | type[SomeBound], parts: list[Bounds]) -> Bounds:
+    if not parts:
+        return ANY_VERSION
+    return parts[0] if len(parts) == 1 else join(tuple(parts))
+
+
+def _has_constraint(condition: Condition) -> bool:
+    match condition:
+        case Constraint():
+            return True
+        case Not(part):
+            return _has_constraint(part)
+        case AllOf(parts) | AnyOf(parts):
+            return any(_has_constraint(part) for part in parts)
+        case _:
+            return False
+
+
+def _mentions_self(condition: object) -> bool:
+    match condition:
+        case Variable(name):
+            return name in _OWN_VARIABLES
+        case Constraint(_, operand):
+            return _mentions_self(operand)
+        case AllOf(parts) | AnyOf(parts):
+            return any(_mentions_self(part) for part in parts)
+        case Not(part):
+            return _mentions_self(part)
+        case _:
+            # texts may interpolate and comparisons may name anything: decide those anew
+            return "version" in repr(condition) or "name" in repr(condition)
+
+
+__all__ = [
+    "ALWAYS",
+    "ANY_VERSION",
+    "NOTHING",
+    "Bounds",
+    "Every",
+    "Excluded",
+    "Need",
+    "Reduction",
+    "Some",
+    "Wanted",
+    "conjuncts",
+    "is_available",
+    "own_variables",
+    "wanted_in",
+]

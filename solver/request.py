@@ -1,0 +1,83 @@
+"""What is asked of the solver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from solver.formula import Condition, Dependency, Formula, Value
+from solver.package import Package
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Targets that see the same packages: same variables, same further requirements.
+
+    ``requires`` are what the targets themselves ask for (mirage-solo5 and the like).
+    """
+
+    targets: tuple[str, ...]
+    variables: Mapping[str, Value]
+    requires: tuple[Dependency, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """A bound of the user's on a package, wherever it comes in; it asks for nothing by itself."""
+
+    name: str
+    condition: Condition
+    text: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Everything that decides the answer, beside the repositories.
+
+    Args:
+        roots: the project's own packages.
+        platforms: at least one.
+        requires: asked for beside the roots (``ocaml-base-compiler``), on every platform.
+        restrictions: the user's bounds.
+        provided: names that are installed outside.
+        root_places: for error messages, the file and line where a root names a dependency:
+            ``(root, dependency)`` to ``hello.opam:5``.
+        with_test, with_doc, with_dev_setup: for the roots alone.
+    """
+
+    roots: tuple[Package, ...]
+    platforms: tuple[Platform, ...]
+    requires: tuple[Dependency, ...] = ()
+    restrictions: tuple[Restriction, ...] = ()
+    provided: frozenset[str] = frozenset()
+    root_places: Mapping[tuple[str, str], str] | None = None
+    with_test: bool = False
+    with_doc: bool = False
+    with_dev_setup: bool = False
+
+    @property
+    def direct(self) -> frozenset[str]:
+        """Names of the packages that the roots name themselves."""
+        from solver.formula import dependencies_in
+
+        formulas: tuple[Formula, ...] = tuple(root.depends for root in self.roots)
+        return frozenset(dependency.name for formula in formulas for dependency in dependencies_in(formula))
+
+
+def package_variables(request: Request, platform: Platform, *, root: bool) -> dict[str, Value]:
+    """The environment in which a package's dependencies are decided (opam manual, "Package Formulas").
+
+    ``build`` and ``post`` dependencies are always wanted; those for tests, documentation and development only
+    of roots, and only when asked for.
+    """
+    return {
+        **platform.variables,
+        "build": True,
+        "post": True,
+        "dev": root,
+        "pinned": root,
+        "with-test": root and request.with_test,
+        "with-doc": root and request.with_doc,
+        "with-dev-setup": root and request.with_dev_setup,
+    }

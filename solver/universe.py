@@ -1,0 +1,245 @@
+"""Every candidate that the roots can reach, with its dependencies decided for each platform."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from solver.formula import AllOf, AnyOf, Formula
+from solver.nature import Nature, nature_of
+from solver.package import Package
+from solver.reduction import NOTHING, Need, Reduction, Wanted, conjuncts, is_available, wanted_in
+from solver.request import Request, package_variables
+from solver.version import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A version whose opam file cannot be read."""
+
+    name: str
+    version: Version
+    reason: str
+
+
+class PackageIndex(Protocol):
+    """Where packages come from: a stack of repositories, or a dictionary in a test."""
+
+    def packages(self, name: str) -> Sequence[Package | Unreadable]:
+        """Every version of ``name``, newest first; empty for a name that nobody has."""
+
+
+class Why(Enum):
+    """Why a version that exists is no candidate."""
+
+    FOREIGN = "does not build with dune"
+    UNAVAILABLE = "is not available here"
+    RESTRICTED = "is excluded by the project"
+    UNREADABLE = "cannot be read"
+    SHADOWED = "is taken by a root of that name"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A version that exists but is no candidate; ``detail`` names the file, filter or restriction."""
+
+    name: str
+    version: Version
+    why: Why
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One version that may be chosen.
+
+    Args:
+        needs: for each platform, the parts that must each hold.
+        conflicts: for each platform, the parts none of which may hold.
+        available: for each platform, whether it may be used there.
+        outsider: it does not build with dune, so only what is itself installed outside may need it.
+    """
+
+    package: Package
+    nature: Nature
+    needs: tuple[tuple[Need, ...], ...]
+    conflicts: tuple[tuple[Need, ...], ...]
+    available: tuple[bool, ...]
+    outsider: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.package.name
+
+    @property
+    def version(self) -> Version:
+        return self.package.version
+
+    @property
+    def avoided(self) -> bool:
+        """Whether its authors ask not to choose it."""
+        return "avoid-version" in self.package.flags or "deprecated" in self.package.flags
+
+
+@dataclass(frozen=True, slots=True)
+class Universe:
+    """The candidates by name, newest first, and the versions that are none."""
+
+    request: Request
+    candidates: Mapping[str, tuple[Candidate, ...]]
+    rejections: Mapping[str, tuple[Rejection, ...]]
+    requires: tuple[tuple[Need, ...], ...]
+    """For each platform, what is asked for beside the roots."""
+
+    names: tuple[str, ...] = field(default=())
+    """Every name that was looked up, sorted: what the answer depends on."""
+
+
+def build_universe(request: Request, index: PackageIndex) -> Universe:
+    """Follow the dependencies from the roots to everything they can reach.
+
+    A name reached only through packages that are installed outside may be of any build system; the others
+    must build with dune, or have nothing to build.
+    """
+    return _Builder(request, index).build()
+
+
+class _Builder:
+    def __init__(self, request: Request, index: PackageIndex) -> None:
+        self.request = request
+        self.index = index
+        platforms = request.platforms
+        self.reductions = [Reduction(package_variables(request, p, root=False)) for p in platforms]
+        self.root_reductions = [Reduction(package_variables(request, p, root=True)) for p in platforms]
+        self.roots = {root.name: root for root in request.roots}
+        self.restrictions: dict[str, list[tuple[Wanted, str]]] = {}
+        for restriction in request.restrictions:
+            from solver.formula import Dependency
+
+            wanted = self.reductions[0].wanted(
+                Dependency(restriction.name, restriction.condition), restriction.name, Version.parse("")
+            )
+            if wanted is not None:
+                self.restrictions.setdefault(restriction.name, []).append(
+                    (wanted, f"{restriction.text} ({restriction.place})")
+                )
+        self.loaded: dict[str, tuple[list[Candidate], list[Candidate]]] = {}
+        self.rejections: dict[str, list[Rejection]] = {}
+        self.reached: set[tuple[str, bool]] = set()
+        self.queue: deque[tuple[str, bool]] = deque()
+
+    def build(self) -> Universe:
+        requires = tuple(
+            tuple[Need, ...](
+                wanted
+                for dependency in (*self.request.requires, *platform.requires)
+                if (wanted := reduction.wanted(dependency, "", Version.parse(""))) is not None
+            )
+            for platform, reduction in zip(self.request.platforms, self.reductions, strict=True)
+        )
+        for root in self.request.roots:
+            self._reach(root.name, outside=False)
+        for asked in requires:
+            self._reach_all(asked, outside=False)
+        while self.queue:
+            name, outside = self.queue.popleft()
+            insiders, outsiders = self._load(name)
+            for candidate in (*insiders, *outsiders) if outside else insiders:
+                beyond = outside or candidate.nature is Nature.PROVIDED
+                for needs in candidate.needs:
+                    self._reach_all(needs, outside=beyond)
+        return Universe(
+            self.request,
+            {name: self._candidates(name) for name in sorted(self.loaded)},
+            {name: tuple(rejections) for name, rejections in sorted(self.rejections.items())},
+            requires,
+            tuple(sorted(self.loaded)),
+        )
+
+    def _candidates(self, name: str) -> tuple[Candidate, ...]:
+        insiders, outsiders = self.loaded[name]
+        if (name, True) not in self.reached:
+            self.rejections.setdefault(name, []).extend(
+                Rejection(name, candidate.version, Why.FOREIGN) for candidate in outsiders
+            )
+            return tuple(insiders)
+        return tuple(sorted((*insiders, *outsiders), key=lambda c: c.version.key, reverse=True))
+
+    def _reach_all(self, needs: tuple[Need, ...], *, outside: bool) -> None:
+        for need in needs:
+            for wanted in (need,) if isinstance(need, Wanted) else wanted_in(need):
+                self._reach(wanted.name, outside=outside)
+
+    def _reach(self, name: str, *, outside: bool) -> None:
+        if (name, outside) not in self.reached:
+            self.reached.add((name, outside))
+            self.queue.append((name, outside))
+
+    def _load(self, name: str) -> tuple[list[Candidate], list[Candidate]]:
+        known = self.loaded.get(name)
+        if known is None:
+            known = self.loaded[name] = self._sort_out(name)
+        return known
+
+    def _sort_out(self, name: str) -> tuple[list[Candidate], list[Candidate]]:
+        """The candidates of that name: those that anything may need, and those that only outsiders may."""
+        root = self.roots.get(name)
+        if root is not None:
+            return [self._candidate(root, self.root_reductions, is_root=True)], []
+        insiders: list[Candidate] = []
+        outsiders: list[Candidate] = []
+        for package in self.index.packages(name):
+            rejection = self._rejection(package)
+            if rejection is not None:
+                self.rejections.setdefault(name, []).append(rejection)
+                continue
+            assert isinstance(package, Package)
+            candidate = self._candidate(package, self.reductions, is_root=False)
+            (outsiders if candidate.outsider else insiders).append(candidate)
+        return insiders, outsiders
+
+    def _rejection(self, package: Package | Unreadable) -> Rejection | None:
+        if isinstance(package, Unreadable):
+            return Rejection(package.name, package.version, Why.UNREADABLE, package.reason)
+        for wanted, text in self.restrictions.get(package.name, ()):
+            if not wanted.bounds.admits(package.version):
+                return Rejection(package.name, package.version, Why.RESTRICTED, text)
+        if not any(is_available(package.available, p.variables) for p in self.request.platforms):
+            return Rejection(package.name, package.version, Why.UNAVAILABLE)
+        return None
+
+    def _candidate(self, package: Package, reductions: list[Reduction], *, is_root: bool) -> Candidate:
+        needs = tuple(_needs(package.depends, package, reduction) for reduction in reductions)
+        conflicts: tuple[tuple[Need, ...], ...] = tuple(
+            tuple(
+                wanted
+                for conflict in package.conflicts
+                if (wanted := reduction.wanted(conflict, package.name, package.version)) is not None
+            )
+            for reduction in reductions
+        )
+        nature = Nature.ROOT if is_root else self._nature(package, needs)
+        return Candidate(
+            package,
+            nature,
+            needs,
+            conflicts,
+            tuple(is_available(package.available, p.variables) for p in self.request.platforms),
+            nature is Nature.FOREIGN,
+        )
+
+    def _nature(self, package: Package, needs: tuple[tuple[Need, ...], ...]) -> Nature:
+        needs_dune = any(
+            wanted.name == "dune" for parts in needs for need in parts for wanted in wanted_in(need)
+        )
+        return nature_of(package, needs_dune=needs_dune, provided=package.name in self.request.provided)
+
+
+def _needs(formula: Formula, package: Package, reduction: Reduction) -> tuple[Need, ...]:
+    if isinstance(formula, AllOf | AnyOf) and not formula.parts:
+        return ()
+    need = reduction.need(formula, package.name, package.version)
+    return () if need == NOTHING else conjuncts(need)

@@ -1,0 +1,245 @@
+"""Scenarios of the solver, and agreement with brute force on random small universes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from solver.certificate import Locked, certify
+from solver.explanation import Relation, explain
+from solver.formula import AllOf, Comparison, Dependency, Text, Variable
+from solver.nature import Nature
+from solver.optimise import solve
+from solver.package import Package, Source
+from solver.replay import replay
+from solver.request import Platform, Request, Restriction
+from solver.solution import Solution, Unsolvable
+from solver.universe import Universe, build_universe
+from tests.solver.worlds import DUNE, World, bound, dependency, package, request, root
+
+
+def answer(asked: Request, world: World) -> dict[str, str] | None:
+    """Name to version, checked by replay and certificate; None where there is none."""
+    universe = build_universe(asked, world)
+    solution = solve(universe)
+    if isinstance(solution, Unsolvable):
+        explain(universe)  # must always find words
+        return None
+    replay(universe, solution)
+    assert certify(asked, locked(asked, solution)) == ()
+    return {choice.candidate.name: str(choice.candidate.version) for choice in solution.choices}
+
+
+def locked(asked: Request, solution: Solution) -> list[Locked]:
+    return [
+        Locked(
+            choice.candidate.package,
+            tuple(t for number in choice.platforms for t in asked.platforms[number].targets),
+            choice.candidate.nature is Nature.DUNE,
+        )
+        for choice in solution.choices
+    ]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    world: Sequence[Package]
+    expected: dict[str, str] | None
+    depends: Sequence[str] = ("lib",)
+    options: dict[str, object] = field(default_factory=dict)
+
+
+FOREIGN = package("make-lib.1", dune=False)
+SHARED = Source("https://example.org/mono.tbz", checksums=("sha256=mono2",))
+SHARED_OLD = Source("https://example.org/mono-1.tbz", checksums=("sha256=mono1",))
+REPO = "git+https://example.org/mono.git"
+
+SCENARIOS = [
+    Scenario("newest", [package("lib.1"), package("lib.2")], {"lib": "2"}),
+    Scenario("newest that fits", [package("lib.1"), package("lib.2", "nowhere")], {"lib": "1"}),
+    Scenario("avoided only where it must be",
+             [package("lib.1"), package("lib.2", flags=frozenset({"avoid-version"}))], {"lib": "1"}),
+    Scenario("deprecated counts as avoided",
+             [package("lib.1"), package("lib.2", flags=frozenset({"deprecated"}))], {"lib": "1"}),
+    Scenario("avoided where there is no other",
+             [package("lib.2", flags=frozenset({"avoid-version"}))], {"lib": "2"}),
+    Scenario("not built with dune", [package("lib.1"), package("lib.2", dune=False)], {"lib": "1"}),
+    Scenario("nothing builds with dune", [package("lib.2", dune=False)], None),
+    Scenario("no such package", [], None),
+    Scenario("declared conflict",
+             [package("lib.1"), package("lib.2", conflicts=(dependency("other >= 1"),)), package("other.1")],
+             {"lib": "1", "other": "1"}, ("lib", "other")),
+    Scenario("a package does not conflict with itself",
+             [package("lib.2", conflicts=(dependency("lib < 3"),))], {"lib": "2"}),
+    Scenario("conflict class",
+             [package("lib.1", conflict_class=("c",)), package("other.1", conflict_class=("c",))],
+             None, ("lib", "other")),
+    Scenario("direct dependencies before the rest",
+             [package("lib.1", "deep"), package("lib.2", "deep < 2"), package("deep.1"), package("deep.2")],
+             {"lib": "2", "deep": "1"}),
+    Scenario("the choice with fewer packages",
+             [package("lib.1", "big or small"), package("big.1", "extra"), package("extra.1"), package("small.1")],
+             {"lib": "1", "small": "1"}),
+    Scenario("the canonical choice among equals",
+             [package("lib.1", "one or two"), package("one.1"), package("two.1")], {"lib": "1", "two": "1"}),
+    Scenario("provided packages may be foreign, and so may what they need",
+             [package("lib.1", "tool"), package("tool.1", "make-lib", dune=False), FOREIGN],
+             {"lib": "1", "tool": "1", "make-lib": "1"}, options={"provided": frozenset({"tool"})}),
+    Scenario("foreign through a provided package does not help others",
+             [package("lib.1", "tool", "make-lib"), package("tool.1", "make-lib", dune=False), FOREIGN],
+             None, options={"provided": frozenset({"tool"})}),
+    Scenario("one archive of a dev-repo",
+             [package("a.1", source=SHARED_OLD, dev_repo=REPO), package("a.2", source=SHARED, dev_repo=REPO),
+              package("b.1", source=SHARED_OLD, dev_repo=REPO + "/")],
+             {"a": "1", "b": "1"}, ("a", "b")),
+    Scenario("a restriction of the user's",
+             [package("lib.1"), package("lib.2")], {"lib": "1"},
+             options={"restrictions": (Restriction("lib", bound("< 2"), "lib {< 2}", "mono.toml:3"),)}),
+    Scenario("not available", [package("lib.1"), package("lib.2", available=Comparison(Variable("os"), "=", Text("macos")))], {"lib": "1"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_scenario(scenario: Scenario) -> None:
+    world = World([*(p for p in scenario.world), DUNE])
+    found = answer(request(root(*scenario.depends), **scenario.options), world)
+    expected = scenario.expected and {**scenario.expected, "app": "dev", "dune": "3.17"}
+    assert found == expected
+
+
+def test_per_platform_membership_and_one_version() -> None:
+
+    only_macos = Dependency("mac", Comparison(Variable("os"), "=", Text("macos")))
+    app = Package("app", DUNE.version, AllOf((only_macos, Dependency("lib"), Dependency("dune"))))
+    platforms = (Platform(("host",), {"os": "linux"}), Platform(("mac",), {"os": "macos"}))
+    world = World([package("mac.1", "lib < 2"), package("lib.1"), package("lib.2"), DUNE])
+    universe = build_universe(request(app, platforms=platforms), world)
+    solution = solve(universe)
+    assert isinstance(solution, Solution)
+    found = {c.candidate.name: (str(c.candidate.version), c.platforms) for c in solution.choices}
+    assert found["lib"] == ("1", (0, 1))
+    assert found["mac"] == ("1", (1,))
+    assert certify(universe.request, locked(universe.request, solution)) == ()
+
+
+def test_explanation_names_only_the_clash() -> None:
+    world = World(
+        [
+            package("lib.1", "ocaml < 5", "fine"),
+            package("fine.1"),
+            package("ocaml.4"),
+            package("ocaml.5"),
+            DUNE,
+        ]
+    )
+    universe = build_universe(request(root("lib", "ocaml >= 5", "fine")), world)
+    assert isinstance(solve(universe), Unsolvable)
+    told = explain(universe)
+    reasons = {(step.reason.who, step.reason.relation, step.reason.whom) for step in told.steps}
+    assert reasons == {
+        ("", Relation.ASKED, ("app",)),
+        ("app", Relation.NEEDS, ("lib",)),
+        ("app", Relation.NEEDS, ("ocaml",)),
+        ("lib", Relation.NEEDS, ("ocaml",)),
+    }
+    assert [missing.name for missing in told.missing] == ["ocaml"]
+
+
+# Brute force on random universes.
+
+NAMES = ("a", "b", "c", "d")
+RELATIONS = ("", " >= 2", " < 2", " = 1", " != 2")
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[Request, World]:
+    packages: list[Package] = []
+    atoms = st.builds("{}{}".format, st.sampled_from(NAMES), st.sampled_from(RELATIONS))
+    choices = st.lists(atoms, min_size=1, max_size=2, unique=True).map(" or ".join)
+    for name in NAMES:
+        for version in range(1, draw(st.integers(0, 3)) + 1):
+            others = st.lists(choices, max_size=2, unique=True)
+            depends = [d for d in draw(others) if f"{name} " not in f"{d} "]
+            packages.append(
+                package(
+                    f"{name}.{version}",
+                    *depends,
+                    dune=draw(st.integers(0, 9)) > 0,
+                    conflicts=tuple(dependency(a) for a in draw(st.lists(atoms, max_size=1))),
+                    conflict_class=("k",) if draw(st.integers(0, 7)) == 0 else (),
+                    flags=frozenset({"avoid-version"}) if draw(st.integers(0, 5)) == 0 else frozenset(),
+                    source=Source("u", checksums=(f"sha256={draw(st.integers(0, 2))}",)),
+                    dev_repo=draw(st.sampled_from((None, REPO))),
+                )
+            )
+    provided = frozenset(draw(st.lists(st.sampled_from(NAMES), max_size=1)))
+    asked = request(root(*draw(st.lists(choices, max_size=3, unique=True))), provided=provided)
+    return asked, World([*packages, DUNE])
+
+
+def brute_force(asked: Request, world: World) -> tuple[tuple[int, ...], dict[str, str]] | None:
+    """The best of all subsets that the certificate accepts, and its costs."""
+    universe = build_universe(asked, world)
+    best: tuple[tuple[object, ...], tuple[int, ...], dict[str, str]] | None = None
+    for chosen in _subsets(universe):
+        if certify(asked, locked(asked, chosen)) or not _dune_rule(universe, chosen):
+            continue
+        costs = _costs(universe, chosen)
+        names = {c.candidate.name: c.candidate for c in chosen.choices}
+        order = tuple(
+            0 if name not in names else 1 + universe.candidates[name].index(names[name])
+            for name in sorted(universe.candidates)
+        )
+        if best is None or (costs, order) < (best[1], best[0]):
+            best = (order, costs, {name: str(c.version) for name, c in names.items()})
+    return None if best is None else (best[1], best[2])
+
+
+def _subsets(universe: Universe) -> Iterator[Solution]:
+    from solver.solution import Choice
+
+    for combination in itertools.product(*((None, *versions) for versions in universe.candidates.values())):
+        yield Solution(tuple(Choice(c, (0,)) for c in combination if c is not None), ())
+
+
+def _dune_rule(universe: Universe, chosen: Solution) -> bool:
+    """What does not build with dune is needed only from outside."""
+    graph = replay(universe, chosen)
+    return not any(c.candidate.outsider and c.candidate.name in graph.inside for c in chosen.choices)
+
+
+def _costs(universe: Universe, chosen: Solution) -> tuple[int, ...]:
+    candidates = [choice.candidate for choice in chosen.choices]
+    age = {c.name: universe.candidates[c.name].index(c) for c in candidates}
+    direct = universe.request.direct
+    return (
+        sum(c.avoided for c in candidates),
+        0,
+        sum(age[c.name] for c in candidates if c.name in direct),
+        sum(age[c.name] for c in candidates if c.name not in direct),
+        len(candidates),
+    )
+
+
+@settings(max_examples=400, deadline=None)
+@given(worlds())
+def test_agrees_with_brute_force(drawn: tuple[Request, World]) -> None:
+    asked, world = drawn
+    universe = build_universe(asked, world)
+    solution = solve(universe)
+    expected = brute_force(asked, world)
+    if expected is None:
+        assert isinstance(solution, Unsolvable)
+        assert explain(universe).steps
+        return
+    assert isinstance(solution, Solution)
+    replay(universe, solution)
+    assert certify(asked, locked(asked, solution)) == ()
+    assert solution.costs == expected[0]
+    assert {c.candidate.name: str(c.candidate.version) for c in solution.choices} == expected[1]
