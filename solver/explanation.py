@@ -36,7 +36,7 @@ class Relation(Enum):
 
     ASKED = "is asked for"
     NEEDS = "needs"
-    CONFLICTS = "conflicts with"
+    CONFLICTS = "refuses"
     CLASS = "only one package of a conflict class"
     ARCHIVE = "only one archive of a repository"
     OUTSIDE = "only what is installed outside may need what does not build with dune"

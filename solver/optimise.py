@@ -111,9 +111,7 @@ class _Search:
 
 def _uses(model: Any) -> Uses:
     return frozenset(
-        (symbol.arguments[0].number, symbol.arguments[1].number)
-        for symbol in model.symbols(atoms=True)
-        if symbol.name == "use"
+        (symbol.arguments[0].number, symbol.arguments[1].number) for symbol in model.symbols(shown=True)
     )
 
 
@@ -124,8 +122,7 @@ def _solution(problem: Problem, uses: Iterable[tuple[int, int]]) -> Solution:
     choices = [Choice(problem.candidates[index], tuple(where)) for index, where in platforms.items()]
     costs = [0] * 5
     for index in platforms:
-        candidate = problem.candidates[index]
-        costs[0] += candidate.avoided
+        costs[0] += problem.candidates[index].avoided
         costs[{"compiler": 1, "direct": 2, "indirect": 3}[problem.roles[index]]] += problem.ages[index]
         costs[4] += 1
     return Solution(tuple(sorted(choices, key=lambda choice: choice.candidate.name)), tuple(costs))

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from solver.formula import (
-    ALWAYS,
     AllOf,
     AnyOf,
     Bound,
+    Comparison,
     Condition,
     Constraint,
+    Defined,
     Dependency,
     Formula,
     Not,
+    Text,
     Value,
     Variable,
     Variables,
@@ -263,26 +265,11 @@ def _mentions_self(condition: object) -> bool:
             return _mentions_self(operand)
         case AllOf(parts) | AnyOf(parts):
             return any(_mentions_self(part) for part in parts)
-        case Not(part):
+        case Not(part) | Defined(part):
             return _mentions_self(part)
+        case Comparison(left, _, right):
+            return _mentions_self(left) or _mentions_self(right)
+        case Text(text):
+            return "%{" in text
         case _:
-            # texts may interpolate and comparisons may name anything: decide those anew
-            return "version" in repr(condition) or "name" in repr(condition)
-
-
-__all__ = [
-    "ALWAYS",
-    "ANY_VERSION",
-    "NOTHING",
-    "Bounds",
-    "Every",
-    "Excluded",
-    "Need",
-    "Reduction",
-    "Some",
-    "Wanted",
-    "conjuncts",
-    "is_available",
-    "own_variables",
-    "wanted_in",
-]
+            return False

@@ -88,6 +88,7 @@ class _Replay(AbstractProvider[Wanted, Candidate, str]):
     def __init__(self, universe: Universe, solution: Solution, platform: int) -> None:
         self.universe = universe
         self.platform = platform
+        self.satisfied: dict[int, bool] = {}
         self.chosen = {c.candidate.name: c.candidate for c in solution.choices if platform in c.platforms}
 
     def identify(self, requirement_or_candidate: Wanted | Candidate) -> str:
@@ -110,7 +111,12 @@ class _Replay(AbstractProvider[Wanted, Candidate, str]):
         return ()
 
     def is_satisfied_by(self, requirement: Wanted, candidate: Candidate) -> bool:
-        return requirement.bounds.admits(candidate.version)
+        """There is one candidate of a name, so the verdict on a requirement is remembered by its identity."""
+        verdict = self.satisfied.get(id(requirement))
+        if verdict is None:
+            verdict = requirement.bounds.admits(candidate.version)
+            self.satisfied[id(requirement)] = verdict
+        return verdict
 
     def get_dependencies(self, candidate: Candidate) -> Iterable[Wanted]:
         for need in candidate.needs[self.platform]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
@@ -94,8 +94,8 @@ class Universe:
     requires: tuple[tuple[Need, ...], ...]
     """For each platform, what is asked for beside the roots."""
 
-    names: tuple[str, ...] = field(default=())
-    """Every name that was looked up, sorted: what the answer depends on."""
+    beyond: frozenset[str] = frozenset()
+    """Names that something installed outside may need."""
 
 
 def build_universe(request: Request, index: PackageIndex) -> Universe:
@@ -156,7 +156,7 @@ class _Builder:
             {name: self._candidates(name) for name in sorted(self.loaded)},
             {name: tuple(rejections) for name, rejections in sorted(self.rejections.items())},
             requires,
-            tuple(sorted(self.loaded)),
+            frozenset(name for name, outside in self.reached if outside),
         )
 
     def _candidates(self, name: str) -> tuple[Candidate, ...]:

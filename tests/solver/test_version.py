@@ -19,7 +19,8 @@ EQUAL = [("1.0", "1.0-0"), ("1.0", "1.00"), ("1", "01"), ("v0.16.0", "v0.16.0")]
 
 
 def test_ascending_as_opam_orders() -> None:
-    assert sorted(ASCENDING[::-1], key=Version.parse) == ASCENDING
+    descending = ASCENDING[::-1]
+    assert sorted(descending, key=Version.parse) == ASCENDING
 
 
 @pytest.mark.parametrize(("one", "other"), EQUAL)

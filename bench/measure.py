@@ -1,0 +1,61 @@
+"""Runs programs and takes their wall time and peak memory from the operating system's own account."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One finished run: seconds of wall time, and the largest resident set in MB."""
+
+    seconds: float
+    megabytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Several runs of one command."""
+
+    runs: tuple[Run, ...]
+
+    @property
+    def seconds(self) -> float:
+        return statistics.median(run.seconds for run in self.runs)
+
+    @property
+    def megabytes(self) -> float:
+        return max(run.megabytes for run in self.runs)
+
+
+def run(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Run:
+    """Run once; raises `CalledProcessError`, with what was printed, where it fails."""
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        arguments, cwd=folder, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert process.stdout is not None
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, list(arguments), output)
+    return Run(seconds, usage.ru_maxrss / 1024)
+
+
+def in_turn(commands: Mapping[str, Callable[[], Run]], rounds: int = 5) -> dict[str, Figures]:
+    """Every command once as warm-up, then ``rounds`` times in turn, so that all see the same weather."""
+    runs: dict[str, list[Run]] = {name: [] for name in commands}
+    for command in commands.values():
+        command()
+    for _ in range(rounds):
+        for name, command in commands.items():
+            runs[name].append(command())
+    return {name: Figures(tuple(done)) for name, done in runs.items()}

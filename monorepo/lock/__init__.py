@@ -1,0 +1,1 @@
+"""mono.lock: the model, and its reader and writer."""

@@ -1,0 +1,201 @@
+"""Lock to text, and text to disk."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+from monorepo.errors import LockError
+from monorepo.lock.format import FILE, FILES_FOLDER, FORMAT, REVISION, canonical
+from monorepo.lock.model import (
+    ExtraSource,
+    Lock,
+    LockedPackage,
+    LockedRepository,
+    LockedSource,
+    SystemPackages,
+)
+from monorepo.targets.definition import Target
+
+HEADER = """\
+# The answer to what this project asks for: every package, source and target of the monorepo.
+# Written by `mono lock`; commit it, and leave editing it to mono. The format: docs/mono-lock.md.
+
+"""
+
+Row: TypeAlias = "dict[str, object]"
+
+
+def write_lock(lock: Lock) -> str:
+    """The text of mono.lock: TOML, everything sorted, one item a line; the same bytes for the same lock."""
+    import tomli_w
+
+    return HEADER + tomli_w.dumps(_document(canonical(lock)), indent=2)
+
+
+def save_lock(lock: Lock, folder: Path, files: Mapping[str, bytes]) -> bool:
+    """Write mono.lock, and what its packages carry, into ``folder``; whether anything changed there.
+
+    The old lock stays until the new one is complete on disk. ``files`` maps a sha256 to its bytes; a file
+    that is there already need not be among them. Files of no package of this lock are removed.
+
+    Raises:
+        LockError: a carried file is missing, or is not what its hash says.
+    """
+    wanted = {file.sha256 for source in lock.sources for file in source.extra_files}
+    files_folder = folder / FILES_FOLDER
+    changed = [_keep(files_folder / sha256, files.get(sha256)) for sha256 in sorted(wanted)]
+    changed.append(_replace(folder / FILE, write_lock(lock).encode("utf-8")))
+    if files_folder.is_dir():
+        changed.extend(_remove_others(files_folder, wanted))
+    return any(changed)
+
+
+def _document(lock: Lock) -> Row:
+    return {
+        "format": FORMAT,
+        "revision": REVISION,
+        "project": lock.project,
+        "inputs": lock.inputs,
+        **_present(
+            {
+                "roots": lock.roots,
+                "archive-mirrors": lock.archive_mirrors,
+                "variables": dict(lock.variables),
+                "repositories": [_repository(repository) for repository in lock.repositories],
+                "targets": [_target(target) for target in lock.targets],
+                "packages": [_package(package) for package in lock.packages],
+                "sources": [_source(source) for source in lock.sources],
+                "system-packages": [_system_packages(wish) for wish in lock.system_packages],
+            }
+        ),
+    }
+
+
+def _repository(repository: LockedRepository) -> Row:
+    return _present(
+        {
+            "name": repository.name,
+            "url": repository.url,
+            "commit": repository.commit,
+            "content": repository.content,
+        }
+    )
+
+
+def _target(target: Target) -> Row:
+    checks = [
+        {"tool": check.tool, "arguments": check.arguments, "expected": check.expected}
+        for check in target.checks
+    ]
+    return {"name": target.name, "description": target.description, "context": target.context} | _present(
+        {
+            "toolchain": target.toolchain,
+            "requires": target.requires,
+            "provided": target.provided,
+            "link-flags": target.link_flags,
+            "c-flags": target.c_flags,
+            "disable-dynamic-archives": target.disable_dynamic_archives,
+            "build": target.build,
+            "artefacts": target.artefacts,
+            "tools": target.tools,
+            "variables": dict(target.variables),
+            "checks": checks,
+        }
+    )
+
+
+def _package(package: LockedPackage) -> Row:
+    return {
+        "name": package.name,
+        "version": package.version,
+        "kind": str(package.kind),
+        "reason": package.reason,
+        "targets": package.targets,
+    } | _present(
+        {
+            "dependencies": package.dependencies,
+            "repository": package.repository,
+            "metadata": package.metadata,
+            "directory": package.directory,
+            "flags": package.flags,
+        }
+    )
+
+
+def _source(source: LockedSource) -> Row:
+    return {"directory": source.directory, "url": source.url} | _present(
+        {
+            "packages": source.packages,
+            "mirrors": source.mirrors,
+            "checksums": source.checksums,
+            "commit": source.commit,
+            "subpath": source.subpath,
+            "patches": source.patches,
+            "extra-sources": [_extra_source(extra) for extra in source.extra_sources],
+            "extra-files": [{"file": file.file, "sha256": file.sha256} for file in source.extra_files],
+            "substitutions": [
+                {"file": substitution.file} | _present({"variables": dict(substitution.variables)})
+                for substitution in source.substitutions
+            ],
+        }
+    )
+
+
+def _extra_source(extra: ExtraSource) -> Row:
+    return {"file": extra.file, "url": extra.url} | _present(
+        {"mirrors": extra.mirrors, "checksums": extra.checksums}
+    )
+
+
+def _system_packages(wish: SystemPackages) -> Row:
+    return {"when": wish.when, "packages": wish.packages, "wanted-by": wish.wanted_by}
+
+
+def _present(row: Mapping[str, object]) -> Row:
+    """Without what is absent, empty or false: the reader puts that back."""
+    return {key: value for key, value in row.items() if value}
+
+
+def _keep(path: Path, content: bytes | None) -> bool:
+    """Have the carried file at ``path``, whose name is its hash; whether it had to be written."""
+    found = path.read_bytes() if path.is_file() else None
+    if found is not None and hashlib.sha256(found).hexdigest() == path.name:
+        return False
+    place = f"{FILES_FOLDER}/{path.name}"
+    if content is None:
+        raise LockError(
+            "this file, which the lock needs, is missing or damaged", place, "run mono lock --upgrade"
+        )
+    if hashlib.sha256(content).hexdigest() != path.name:
+        raise LockError("this file is not what its hash says", place)
+    path.parent.mkdir(exist_ok=True)
+    return _replace(path, content)
+
+
+def _replace(path: Path, content: bytes) -> bool:
+    """Put ``content`` at ``path`` in one step; whether that changed anything."""
+    if path.is_file() and path.read_bytes() == content:
+        return False
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return True
+
+
+def _remove_others(folder: Path, wanted: set[str]) -> list[bool]:
+    stale = sorted(path for path in folder.iterdir() if path.name not in wanted)
+    for path in stale:
+        path.unlink()
+    if not wanted:
+        folder.rmdir()
+    return [True for _ in stale]

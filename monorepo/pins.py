@@ -1,0 +1,117 @@
+"""``pin-depends`` of the roots: packages taken from git, whatever the repositories say (opam manual).
+
+A pin adds no dependency; where its package is needed, it is the only candidate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from monorepo.errors import ManifestError
+from monorepo.lock.source_url import git_location
+from monorepo.ports import Git
+from overlays.errors import OpamSyntaxError
+from overlays.opam_file import OpamFile, read_package
+from overlays.syntax.tree import List, String
+from solver.package import Package, Source
+from solver.version import Version
+
+FIELD = "pin-depends"
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """``name.version`` comes from ``url``, says the root's opam file at ``place``."""
+
+    name: str
+    version: Version
+    url: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedPackage:
+    """A pin that was read: what the solver sees, and the opam file at that commit."""
+
+    package: Package
+    opam_file: OpamFile
+
+
+def read_pins(files: Sequence[OpamFile]) -> tuple[Pin, ...]:
+    """The pins of all roots.
+
+    Raises:
+        ManifestError: the field is no list of pairs, or two roots pin one package differently.
+    """
+    pins: dict[str, Pin] = {}
+    for file in files:
+        for identity, url in _pairs(file):
+            name, _, version = identity.partition(".")
+            pin = Pin(name, Version.parse(version or "dev"), url, file.place)
+            other = pins.setdefault(name, pin)
+            if other.url != url:
+                raise ManifestError(
+                    f"{name} is pinned to {url} here and to {other.url} in {other.place}",
+                    file.place,
+                    "pin it to one place",
+                )
+    return tuple(pins[name] for name in sorted(pins))
+
+
+def _pairs(file: OpamFile) -> Iterator[tuple[str, str]]:
+    value = file.field(FIELD)
+    if value is None:
+        return
+    entries = value.values if isinstance(value, List) else ()
+    if entries and all(isinstance(entry, String) for entry in entries):
+        entries = (value,)  # a single pair may stand without its outer brackets
+    for entry in entries:
+        match entry:
+            case List(_, (String() as identity, String() as url), _):
+                yield identity.text, url.text
+            case _:
+                raise ManifestError(f"{FIELD} holds pairs of name.version and url", file.place)
+
+
+def open_pins(pins: Sequence[Pin], git: Git, commits: Mapping[str, str]) -> dict[str, PinnedPackage]:
+    """Read each pin's opam file at its commit, by name of package.
+
+    ``commits`` are those already known, by url; the rest are asked of their repositories.
+
+    Raises:
+        ManifestError: a pin is not in git, or has no opam file.
+    """
+    return {pin.name: _open(pin, git, commits) for pin in pins}
+
+
+def _open(pin: Pin, git: Git, commits: Mapping[str, str]) -> PinnedPackage:
+    place = git_location(pin.url)
+    if place is None:
+        raise ManifestError(
+            f"{pin.name} is pinned to {pin.url}, which is not in git",
+            pin.place,
+            "pin it to a git repository (git+https://…#branch), or put it in an overlay",
+        )
+    location, reference = place
+    commit = commits.get(pin.url) or git.resolve(location, reference)
+    objects = git.objects(location, commit)
+    files = objects.files(commit, "")
+    for name in (f"{pin.name}.opam", f"opam/{pin.name}.opam", "opam"):
+        if name in files:
+            text = objects.blob(files[name])
+            break
+    else:
+        raise ManifestError(
+            f"{pin.url} at {commit[:12]} has no {pin.name}.opam at its top", pin.place, "check the pin"
+        )
+    try:
+        file = OpamFile.parse(text.decode("utf-8"), f"{pin.url}: {name}")
+        digest = f"sha256:{hashlib.sha256(text).hexdigest()}"
+        package = read_package(file, pin.name, pin.version, "pin", digest)
+    except (OpamSyntaxError, UnicodeDecodeError) as error:
+        raise ManifestError(
+            f"the opam file of the pin {pin.name} cannot be read: {error}", pin.place
+        ) from error
+    return PinnedPackage(replace(package, source=Source(pin.url)), file)
