@@ -6,6 +6,7 @@ MonoError
 ├── UnsolvableError     no answer exists; carries the explanation
 ├── LockError           mono.lock is absent, stale, damaged, or of another format
 ├── FetchError          a source could not be had, verified or unpacked
+│   ├── AbsentError     … from there: the server or folder has nothing of that name
 │   └── TemporaryError  … now: a busy server, a lost connection; asking again may help
 ├── DuniverseError      the vendored tree cannot be made or is not what the lock says
 ├── TargetError         a target is unknown or cannot do what is asked
@@ -57,6 +58,10 @@ class LockError(MonoError):
 
 class FetchError(MonoError):
     code = "fetch"
+
+
+class AbsentError(FetchError):
+    """Nothing of that name is there; elsewhere it may be."""
 
 
 @dataclass

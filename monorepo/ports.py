@@ -18,7 +18,8 @@ class Http(Protocol):
         """The document at ``url``, redirects followed.
 
         Raises:
-            FetchError: the server answers with anything but success.
+            AbsentError: the server has no such document.
+            FetchError: the server answers with anything else but success.
             TemporaryError: the server cannot be reached, is busy, or loses the connection half-way.
         """
 
@@ -31,7 +32,7 @@ class HttpBody(Protocol):
         """Bytes announced, None where the server does not say."""
 
     def chunks(self) -> Iterator[bytes]:
-        """The body, piece by piece, as sent (no content encoding is asked for, as checksums are of these bytes)."""
+        """The body, piece by piece, as sent: checksums are of these bytes, so no encoding is asked for."""
 
 
 class Git(Protocol):
@@ -48,6 +49,9 @@ class Git(Protocol):
 
     def export(self, url: str, commit: str, folder: Path) -> None:
         """Write the tree of ``commit`` into ``folder`` (absent or empty), with submodules, without .git."""
+
+    def without_network(self) -> Git:
+        """The same clones; what they lack is an error unless it comes from this machine."""
 
     def apply_patch(self, folder: Path, patch: Path) -> None:
         """Apply ``patch`` with ``-p1`` to the files in ``folder``; refuses a path outside it."""

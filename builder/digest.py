@@ -1,0 +1,88 @@
+"""The digest of a folder, part of the context format (docs/context-format.md, "Digests").
+
+sha256 over one entry for every file and symbolic link below the folder, sorted by path as bytes::
+
+    KIND SHA256 PATH NUL
+
+KIND is ``f`` (a file), ``x`` (a file that its owner may execute) or ``l`` (a symbolic link); SHA256 is that
+of the file's bytes, or of the link's target, in 64 hex digits; PATH is relative to the folder, with
+``/`` between its parts. Folders count through what they hold, so an empty one does not count; neither
+do times, owners and the rest of the permissions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from builder.errors import InputsError
+
+_CHUNK = 1 << 20
+
+
+def tree_digest(folder: Path) -> str:
+    """The digest of everything below ``folder``, as ``sha256:`` and 64 hex digits.
+
+    Raises:
+        InputsError: the folder cannot be read, or holds something that is neither file, folder nor link.
+    """
+    return _digest(folder, deep=True)
+
+
+def files_digest(folder: Path) -> str:
+    """As `tree_digest`, of the files and links right in ``folder`` alone, without its folders."""
+    return _digest(folder, deep=False)
+
+
+def file_digest(path: Path) -> str:
+    """The digest of one file's bytes, as ``sha256:`` and 64 hex digits; OSError where it cannot be read."""
+    return f"sha256:{_sha256_of(os.fsencode(path))}"
+
+
+def bytes_digest(content: bytes) -> str:
+    """The digest of ``content``, as ``sha256:`` and 64 hex digits."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _digest(folder: Path, *, deep: bool) -> str:
+    total = hashlib.sha256()
+    try:
+        for path, kind, sha256 in sorted(_entries(os.fsencode(folder), b"", deep)):
+            total.update(b"%s %s %s\0" % (kind, sha256.encode("ascii"), path))
+    except OSError as error:
+        place = error.filename or folder
+        raise InputsError(f"cannot be read ({error.strerror})", place=os.fsdecode(place)) from error
+    return f"sha256:{total.hexdigest()}"
+
+
+def _entries(folder: bytes, prefix: bytes, deep: bool) -> Iterator[tuple[bytes, bytes, str]]:
+    """Path below the top, kind and sha256 of every file and link in ``folder``, in no order."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path = prefix + entry.name
+            if entry.is_symlink():
+                yield path, b"l", hashlib.sha256(os.readlink(entry.path)).hexdigest()  # noqa: PTH115 # bytes
+            elif entry.is_dir():
+                if deep:
+                    yield from _entries(entry.path, path + b"/", deep)
+            elif entry.is_file():
+                executable = entry.stat().st_mode & stat.S_IXUSR
+                yield path, b"x" if executable else b"f", _sha256_of(entry.path)
+            else:
+                raise InputsError(
+                    "is neither a file, a folder nor a symbolic link", place=os.fsdecode(entry.path)
+                )
+
+
+def _sha256_of(path: bytes) -> str:
+    total = hashlib.sha256()
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        while chunk := os.read(descriptor, _CHUNK):
+            total.update(chunk)
+    finally:
+        os.close(descriptor)
+    return total.hexdigest()

@@ -1,0 +1,1 @@
+"""duniverse/: the verified, prepared sources of a lock, whole or not at all."""

@@ -1,0 +1,111 @@
+"""What a pull remembers of the duniverse it made, in duniverse/.mono.json.
+
+For every directory: the digest of what the lock says of its content, the digest of the tree, and a stamp of
+names, sizes, modes and times, which tells in microseconds per file whether anything may have changed since.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from monorepo.errors import DuniverseError
+from monorepo.fetch.checksums import parse_checksums
+from monorepo.fetch.prepare import REMOVED
+from monorepo.lock.model import LockedSource
+
+STATE = ".mono.json"
+_FORMAT = 1
+_RULES = 1  # counts up when preparation changes, so that every tree is made anew
+
+
+@dataclass(frozen=True, slots=True)
+class Vendored:
+    """One directory as a pull left it; all three are ``sha256:`` and hex digits."""
+
+    source: str
+    tree: str
+    stamp: str
+
+
+def read_state(duniverse: Path) -> Mapping[str, Vendored] | None:
+    """What the pull that made ``duniverse`` wrote; None where no mono made it.
+
+    Raises:
+        DuniverseError: the file is there and cannot be understood.
+    """
+    path = duniverse / STATE
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, str(error)) from error
+    try:
+        if document["format"] != _FORMAT:
+            raise _unreadable(path, f"it is of format {document['format']}")
+        return {name: Vendored(**entry) for name, entry in document["directories"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _unreadable(path, f"it is malformed ({error})") from error
+
+
+def state_text(directories: Mapping[str, Vendored]) -> str:
+    """What is written to `STATE`."""
+    entries = {name: dataclasses.asdict(vendored) for name, vendored in sorted(directories.items())}
+    return json.dumps({"format": _FORMAT, "directories": entries}, indent=1, sort_keys=True) + "\n"
+
+
+def source_digest(source: LockedSource) -> str:
+    """The digest of everything in the lock that decides the content of ``source``'s directory.
+
+    Where the same bytes are fetched from does not count, nor do the names of the packages they carry.
+    """
+    content = {
+        "rules": _RULES,
+        "removed": REMOVED,
+        "checksums": [str(checksum) for checksum in parse_checksums(source.checksums)],
+        "commit": source.commit,
+        "subpath": source.subpath,
+        "extra_sources": [
+            [extra.file, [str(checksum) for checksum in parse_checksums(extra.checksums)]]
+            for extra in source.extra_sources
+        ],
+        "extra_files": [[extra.file, extra.sha256] for extra in source.extra_files],
+        "patches": source.patches,
+        "substitutions": [[one.file, one.variables] for one in source.substitutions],
+    }
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True)
+    return f"sha256:{hashlib.sha256(text.encode('ascii')).hexdigest()}"
+
+
+def stamp(folder: Path) -> str:
+    """The digest of name, mode, size and time of everything in ``folder`` but folders; reads no file."""
+    lines = [
+        f"{path} {about.st_mode:o} {about.st_size} {about.st_mtime_ns}"
+        for path, about in _walk(os.fspath(folder), "")
+    ]
+    lines.sort()
+    text = "\0".join(lines)
+    return f"sha256:{hashlib.sha256(os.fsencode(text)).hexdigest()}"
+
+
+def _walk(folder: str, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(entry.path, f"{prefix}{entry.name}/")
+            else:
+                yield prefix + entry.name, entry.stat(follow_symlinks=False)
+
+
+def _unreadable(path: Path, why: str) -> DuniverseError:
+    return DuniverseError(
+        f"mono's notes on the duniverse cannot be read: {why}",
+        place=str(path),
+        hint="pull with --force to make the duniverse anew",
+    )

@@ -1,0 +1,236 @@
+"""Makes duniverse/ what the lock says: what changed is made anew, and the whole takes its place at once."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder.digest import tree_digest
+from builder.errors import BuilderError
+from monorepo.duniverse.state import STATE, Vendored, read_state, source_digest, stamp, state_text
+from monorepo.duniverse.swap import DUNIVERSE, begin, finish
+from monorepo.errors import DuniverseError, MonoError
+from monorepo.fetch.checksums import Checksum
+from monorepo.fetch.download import raise_together
+from monorepo.fetch.parallel import Stop, in_parallel
+from monorepo.fetch.prepare import prepare, refuse_bad_directory
+from monorepo.fetch.progress import Progress
+from monorepo.fetch.tree import settle
+from monorepo.lock.format import FILES_FOLDER
+from monorepo.lock.model import LockedSource
+from monorepo.ports import Git
+
+_OWN_FILES = {
+    "dune": """\
+; Written by mono; the next `mono pull` writes it again.
+(vendored_dirs *)
+""",
+    "README.md": """\
+# The duniverse
+
+Written by `mono pull` from mono.lock; do not edit it here. Each folder is one source: fetched, verified
+against the lock, prepared as opam prepares it (extra sources and files, substitutions, patches). From the top
+of each source mono takes out `_build`, `_opam`, `.git`, a nested `duniverse` and `dune-workspace`, which
+would disturb the workspace around it. dune treats all of it as vendored (see the file `dune`).
+
+`.mono.json` holds what mono needs to see which folders are still as it left them. A folder that was changed
+by hand is not overwritten: `mono pull` stops and names it; `mono pull --force` discards the change.
+""",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a pull has to do: sources to prepare, directories to take over, directories that go."""
+
+    fresh: tuple[LockedSource, ...]
+    kept: Mapping[str, Vendored]
+    removed: tuple[str, ...]
+    nothing: bool  # duniverse/ is what it should be already
+
+
+def plan(sources: Sequence[LockedSource], project: Path, *, force: bool = False) -> Plan:
+    """Compare duniverse/ with the lock; reads files only where sizes or times are not as they were left.
+
+    Raises:
+        DuniverseError: something in duniverse/ was changed or added by hand (unless ``force``: then it
+            will be replaced), or the lock names an impossible directory.
+    """
+    _refuse_clashes(sources)
+    duniverse = project / DUNIVERSE
+    state = _state(duniverse, force=force)
+    wanted = {source.directory: source_digest(source) for source in sources}
+    intact = {name for name, vendored in state.items() if _intact(duniverse / name, vendored)}
+    lost = {name for name in state if not os.path.lexists(duniverse / name)}
+    if not force:
+        _refuse_edits(duniverse, state, sorted(state.keys() - intact - lost))
+    kept = {
+        name: vendored
+        for name, vendored in state.items()
+        if name in intact and wanted.get(name) == vendored.source
+    }
+    fresh = tuple(source for source in sources if source.directory not in kept)
+    removed = tuple(sorted(state.keys() - wanted.keys()))
+    complete = not fresh and not removed and duniverse.is_dir() and not _strangers(duniverse, state)
+    return Plan(fresh, kept, removed, complete and _own_files_stand(duniverse))
+
+
+def vendor(
+    plan: Plan,
+    project: Path,
+    archives: Mapping[tuple[Checksum, ...], Path],
+    git: Git,
+    progress: Progress,
+    *,
+    threads: int = 2,
+) -> Mapping[str, Vendored]:
+    """Carry ``plan`` out: make the new tree aside, then have it take the place of duniverse/.
+
+    Raises:
+        FetchError, DuniverseError: some source cannot be prepared; duniverse/ is untouched.
+    """
+    try:
+        new = begin(project)
+        try:
+            directories = _fill(new, plan, project, archives, git, progress, threads)
+            finish(project)
+        except BaseException:
+            shutil.rmtree(new, ignore_errors=True)  # what a straggling thread adds, the next pull clears away
+            raise
+    except OSError as error:
+        raise DuniverseError(
+            f"the new tree cannot be written: {error.strerror or error}", place=str(error.filename or project)
+        ) from error
+    return directories
+
+
+def _fill(
+    new: Path,
+    plan: Plan,
+    project: Path,
+    archives: Mapping[tuple[Checksum, ...], Path],
+    git: Git,
+    progress: Progress,
+    threads: int,
+) -> dict[str, Vendored]:
+    def make(source: LockedSource, stop: Stop) -> Vendored:
+        folder = new / source.directory
+        aside = new / f".{source.directory}"
+        prepare(source, folder, aside, archives, project / FILES_FOLDER, git)
+        vendored = Vendored(source_digest(source), _digest(folder), stamp(folder))
+        progress.finished(source.directory)
+        return vendored
+
+    progress.started("preparing", len(plan.fresh))
+    outcomes = in_parallel(make, plan.fresh, threads)
+    raise_together("sources could not be prepared", [one for one in outcomes if isinstance(one, MonoError)])
+    directories = dict(plan.kept)
+    for source, outcome in zip(plan.fresh, outcomes, strict=True):
+        if isinstance(outcome, Vendored):
+            directories[source.directory] = outcome
+    for name in plan.kept:
+        _take_over(project / DUNIVERSE / name, new / name)
+    for name, text in {**_OWN_FILES, STATE: state_text(directories)}.items():
+        (new / name).write_text(text, encoding="utf-8", newline="")
+        (new / name).chmod(0o644)
+    return directories
+
+
+def _take_over(old: Path, new: Path) -> None:
+    """Have ``old`` at ``new`` as well: the same files by second names, or copied where that cannot be."""
+    try:
+        shutil.copytree(old, new, symlinks=True, copy_function=_link)
+    except shutil.Error as error:
+        raise DuniverseError(
+            f"{old.name} cannot be taken over: {error.args[0][0][2]}", place=str(old)
+        ) from error
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EXDEV):
+            raise
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _state(duniverse: Path, *, force: bool) -> Mapping[str, Vendored]:
+    try:
+        state = read_state(duniverse)
+    except DuniverseError:
+        if not force:
+            raise
+        return {}
+    if state is None and not force and duniverse.is_dir() and any(duniverse.iterdir()):
+        raise DuniverseError(
+            "there is a duniverse that mono did not make",
+            place=str(duniverse),
+            hint="move it away, or pull with --force to replace it",
+        )
+    return state or {}
+
+
+def _intact(folder: Path, vendored: Vendored) -> bool:
+    """Whether ``folder`` is as it was left; where only times differ (a fresh checkout) they are set right."""
+    if not folder.is_dir() or folder.is_symlink():
+        return False
+    if stamp(folder) == vendored.stamp:
+        return True
+    if _digest(folder) != vendored.tree:
+        return False
+    settle(folder)
+    return True
+
+
+def _digest(folder: Path) -> str:
+    try:
+        return tree_digest(folder)
+    except BuilderError as error:
+        raise DuniverseError(error.reason, place=error.place, hint=error.hint) from error
+
+
+def _strangers(duniverse: Path, state: Mapping[str, Vendored]) -> list[str]:
+    expected = {*state, *_OWN_FILES, STATE}
+    if not duniverse.is_dir():
+        return []
+    return sorted(entry.name for entry in duniverse.iterdir() if entry.name not in expected)
+
+
+def _own_files_stand(duniverse: Path) -> bool:
+    return all(
+        (duniverse / name).is_file() and (duniverse / name).read_bytes() == text.encode()
+        for name, text in _OWN_FILES.items()
+    )
+
+
+def _refuse_edits(duniverse: Path, state: Mapping[str, Vendored], edited: Sequence[str]) -> None:
+    strangers = _strangers(duniverse, state)
+    if not edited and not strangers:
+        return
+    names = ", ".join(f"{DUNIVERSE}/{name}" for name in (*edited, *strangers))
+    raise DuniverseError(
+        f"changed by hand since the last pull: {names}",
+        place=str(duniverse),
+        hint="keep the change elsewhere, then pull with --force to discard it here",
+        details=(
+            *(f"{DUNIVERSE}/{name} is not what mono wrote" for name in edited),
+            *(f"{DUNIVERSE}/{name} was not put there by mono" for name in strangers),
+        ),
+    )
+
+
+def _refuse_clashes(sources: Sequence[LockedSource]) -> None:
+    seen: dict[str, LockedSource] = {}
+    for source in sources:
+        refuse_bad_directory(source)
+        other = seen.setdefault(source.directory.casefold(), source)
+        if other is not source:
+            raise DuniverseError(
+                f"two sources share the directory {source.directory}: {other.url} and {source.url}",
+                hint="lock again",
+            )

@@ -1,0 +1,122 @@
+"""What is to be fetched for a lock, and every place where each thing may be found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from monorepo.errors import FetchError
+from monorepo.fetch.checksums import Checksum, parse_checksums
+from monorepo.lock.model import LockedSource
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file to fetch: where it was released, what it must hash to, and which packages want it."""
+
+    name: str
+    url: str
+    mirrors: tuple[str, ...]
+    checksums: tuple[Checksum, ...]
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One place to ask for a document; ``mirror`` is the base url of an archive mirror, None elsewhere."""
+
+    url: str
+    mirror: str | None = None
+
+
+def documents_of(sources: Iterable[LockedSource]) -> list[Document]:
+    """Every archive and extra source of ``sources``, each content once.
+
+    Raises:
+        FetchError: a source is pinned by neither checksum nor commit, or by both.
+    """
+    found: dict[tuple[Checksum, ...], Document] = {}
+    for source in sources:
+        refuse_unpinned(source)
+        wanted = [] if source.commit else [(source.directory, source.url, source.mirrors, source.checksums)]
+        wanted += [
+            (f"{source.directory}/{extra.file}", extra.url, extra.mirrors, extra.checksums)
+            for extra in source.extra_sources
+        ]
+        for name, url, mirrors, listed in wanted:
+            if not listed:
+                raise _unpinned(source, url)
+            checksums = parse_checksums(listed)
+            document = Document(name, url, mirrors, checksums, source.packages)
+            found[checksums] = _together(found[checksums], document) if checksums in found else document
+    return list(found.values())
+
+
+def _together(first: Document, second: Document) -> Document:
+    """One document for what two sources want: asked for everywhere that either names."""
+    urls = dict.fromkeys((*first.mirrors, second.url, *second.mirrors))
+    return replace(
+        first,
+        mirrors=tuple(url for url in urls if url != first.url),
+        packages=tuple(dict.fromkeys((*first.packages, *second.packages))),
+    )
+
+
+def refuse_unpinned(source: LockedSource) -> None:
+    """Raises FetchError unless exactly one of checksums and commit pins ``source``."""
+    if source.commit and source.checksums:
+        raise FetchError(
+            "the source is pinned by a commit and by checksums at once", place=packages_and(source)
+        )
+    if not source.commit and not source.checksums:
+        raise _unpinned(source, source.url)
+
+
+def packages_and(source: LockedSource) -> str:
+    """How messages name a source: the packages it carries, else its directory."""
+    return ", ".join(source.packages) or source.directory
+
+
+def places_of(document: Document, archive_mirrors: Sequence[str]) -> list[Place]:
+    """Where to ask for ``document``, in order: mirrors by each checksum, its url, its own mirrors."""
+    by_checksum = [
+        Place(f"{base.rstrip('/')}/{checksum.path}", base)
+        for base in archive_mirrors
+        for checksum in document.checksums
+    ]
+    return [*by_checksum, Place(document.url), *(Place(url) for url in document.mirrors)]
+
+
+def git_address(url: str) -> str:
+    """What git itself takes, of a url in opam's syntax (``git+https://…#reference``)."""
+    return url.partition("#")[0].removeprefix("git+")
+
+
+def local_path(url: str) -> Path | None:
+    """The file that a ``file://`` url or an absolute path names; None for http and https.
+
+    Raises:
+        FetchError: anything else.
+    """
+    if url.startswith("/"):
+        return Path(url)
+    parts = urlsplit(url)
+    if parts.scheme in ("http", "https") and parts.netloc:
+        return None
+    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
+        return Path(unquote(parts.path))
+    raise FetchError(
+        "mono cannot fetch from such a url",
+        place=url,
+        hint="archives come from http://, https://, file:// or an absolute path, commits from git+https://",
+    )
+
+
+def _unpinned(source: LockedSource, url: str) -> FetchError:
+    return FetchError(
+        f"{url} has neither a checksum nor a commit, so nothing says what it must contain",
+        place=packages_and(source),
+        hint="mono never fetches what it cannot verify: add a checksum to the package's url section",
+    )

@@ -1,0 +1,175 @@
+"""From a fetched source to the files that are built, in opam's order.
+
+url, extra-sources, extra-files, substitutions that are patches, patches, other substitutions (opam manual,
+"opam file format": ``patches``, ``substs``, ``extra-source``, ``extra-files``); then what would break the
+workspace around it is taken out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from monorepo.errors import DuniverseError, FetchError, MonoError
+from monorepo.fetch.checksums import Checksum, parse_checksums
+from monorepo.fetch.places import git_address, packages_and
+from monorepo.fetch.tree import inside, safe_path, settle
+from monorepo.fetch.unpack import single_folder, unpack
+from monorepo.lock.model import LockedSource, Substitution
+from monorepo.ports import Git
+from solver.interpolation import replace_variables
+
+REMOVED = ("_build", "_opam", ".git", "duniverse", "dune-workspace")
+"""What is removed from the top of every source: another build's leavings, and what makes it a workspace."""
+
+
+def prepare(
+    source: LockedSource,
+    folder: Path,
+    aside: Path,
+    archives: Mapping[tuple[Checksum, ...], Path],
+    lock_files: Path,
+    git: Git,
+) -> None:
+    """Make ``source`` into ``folder``, which is absent, by way of ``aside``, which is too and ends up gone.
+
+    Args:
+        archives: the verified file of each set of checksums (`monorepo.fetch.download.Fetched`).
+        lock_files: the folder beside the lock that has the extra files, named by their sha256.
+
+    Raises:
+        FetchError: the source cannot be unpacked or checked out.
+        DuniverseError: a patch, substitution or extra file of it is missing or does not fit, or there is no
+            writing the files.
+    """
+    try:
+        top = _materialize(source, aside, archives, git)
+        if source.subpath:
+            top = _subfolder(top, source.subpath)
+        remove_intruders(top)
+        _add_extras(source, top, archives, lock_files)
+        for substitution in source.substitutions:
+            if substitution.file in source.patches:
+                _substitute(substitution, top)
+        for patch in source.patches:
+            _apply(patch, top, git)
+        for substitution in source.substitutions:
+            if substitution.file not in source.patches:
+                _substitute(substitution, top)
+        remove_intruders(top)
+        settle(top)
+        top.rename(folder)
+    except MonoError as error:
+        raise _about(source, error) from error
+    except OSError as error:
+        reason = f"it cannot be written: {error.strerror or error}"
+        raise _about(source, DuniverseError(reason, place=str(error.filename or ""))) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def remove_intruders(folder: Path) -> None:
+    """Take out of ``folder`` what `REMOVED` lists."""
+    for name in REMOVED:
+        path = folder / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _materialize(
+    source: LockedSource, aside: Path, archives: Mapping[tuple[Checksum, ...], Path], git: Git
+) -> Path:
+    if source.commit:
+        git.export(git_address(source.url), source.commit, aside)
+        return aside
+    unpack(archives[parse_checksums(source.checksums)], aside)
+    return single_folder(aside)
+
+
+def _subfolder(top: Path, subpath: str) -> Path:
+    folder = inside(top, subpath)
+    if not folder.is_dir():
+        raise FetchError(f"the source has no folder {subpath}")
+    return folder
+
+
+def _add_extras(
+    source: LockedSource, top: Path, archives: Mapping[tuple[Checksum, ...], Path], lock_files: Path
+) -> None:
+    for extra in source.extra_sources:
+        _put(archives[parse_checksums(extra.checksums)].read_bytes(), top, extra.file)
+    for file in source.extra_files:
+        path = lock_files / file.sha256
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise DuniverseError(
+                f"the lock's copy of the extra file {file.file} is missing: {path.name}",
+                hint=f"restore {lock_files.name}/, which belongs to the lock, or lock again",
+            ) from error
+        actual = hashlib.sha256(content).hexdigest()
+        if actual != file.sha256:
+            raise DuniverseError(
+                f"the lock's copy of the extra file {file.file} was changed: "
+                f"expected sha256={file.sha256}, got sha256={actual}",
+                hint=f"restore {lock_files.name}/, which belongs to the lock, or lock again",
+            )
+        _put(content, top, file.file)
+
+
+def _put(content: bytes, top: Path, name: str) -> None:
+    path = inside(top, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def _apply(patch: str, top: Path, git: Git) -> None:
+    path = inside(top, patch)
+    if not path.is_file():
+        raise DuniverseError(f"the patch {patch} is neither in the source nor among its extra files")
+    try:
+        git.apply_patch(top, path)
+    except DuniverseError as error:
+        raise DuniverseError(
+            f"the patch {patch} does not apply: {error.reason}", hint=error.hint, details=error.details
+        ) from error
+
+
+def _substitute(substitution: Substitution, top: Path) -> None:
+    template = inside(top, f"{substitution.file}.in")
+    if not template.is_file():
+        raise DuniverseError(f"{substitution.file}.in, which is to become {substitution.file}, is missing")
+    text = os.fsdecode(template.read_bytes())
+    path = inside(top, substitution.file)
+    path.write_bytes(os.fsencode(replace_variables(text, dict(substitution.variables))))
+    path.chmod(template.stat().st_mode)
+
+
+def _about(source: LockedSource, error: MonoError) -> MonoError:
+    """``error``, saying which packages it is about and where their source came from."""
+    reason = f"{error.place}: {error.reason}" if error.place else error.reason
+    kind = DuniverseError if isinstance(error, DuniverseError) else FetchError
+    return kind(
+        reason,
+        place=packages_and(source),
+        hint=error.hint,
+        details=(*error.details, f"the source is {source.url}"),
+    )
+
+
+def refuse_bad_directory(source: LockedSource) -> None:
+    """Raises DuniverseError unless the source's directory is a plain name that can stand in duniverse/."""
+    name = source.directory
+    try:
+        plain = bool(name) and safe_path(name) == name and "/" not in name
+    except FetchError:
+        plain = False
+    if not plain or name[0] in "._" or name in ("dune", "README.md"):
+        raise DuniverseError(
+            f"{name!r} cannot be a directory of duniverse/", place=packages_and(source), hint="lock again"
+        )

@@ -1,0 +1,202 @@
+"""A folder filled from something that is not trusted: nothing is ever written outside it.
+
+How that is kept: a name is relative and has no ``..``; symbolic links are made last, so that no file is
+written through one; and a link counts only if what it leads to, every other link followed, is inside.
+Everything gets the same time and one of two modes, so the same content gives the same tree everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from monorepo.errors import FetchError
+
+EPOCH = 315_532_800  # 1980-01-01, the earliest time that every archive format can tell
+_TIMES = (EPOCH * 10**9, EPOCH * 10**9)
+_DEEPEST = 256
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one source may unpack to, far above any real one: entries, and bytes in all."""
+
+    entries: int = 200_000
+    bytes: int = 4 << 30
+
+
+def safe_path(name: str) -> str:
+    """``name`` as a relative path without empty and ``.`` parts; ``""`` is the folder itself.
+
+    Raises:
+        FetchError: it is absolute, has a ``..``, is absurdly deep, or cannot be a file's name.
+    """
+    if name.startswith("/"):
+        raise FetchError("an absolute path is refused", place=name)
+    if "\0" in name:
+        raise FetchError("a name with a zero byte is refused", place=repr(name))
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise FetchError("a path that leaves its folder is refused", place=name)
+    if len(parts) > _DEEPEST:
+        raise FetchError(f"a path more than {_DEEPEST} folders deep is refused", place=f"{name[:80]}…")
+    return "/".join(parts)
+
+
+class TreeWriter:
+    """Fills ``folder``, which must be absent or empty; `close` makes the links and ends it.
+
+    Every method raises FetchError for what is refused. Where two entries have one name the later one
+    counts, as with tar.
+    """
+
+    def __init__(self, folder: Path, limits: Limits | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._root = os.path.realpath(folder)
+        self._limits = limits or Limits()
+        self._entries = 0
+        self._bytes = 0
+        self._folders = {""}
+        self._files: set[str] = set()
+        self._links: dict[str, str] = {}
+
+    def folder(self, name: str) -> None:
+        path = self._count(name)
+        if path:
+            self._links.pop(path, None)
+            self._make_folders(path)
+
+    def file(self, name: str, chunks: Iterable[bytes], *, executable: bool) -> None:
+        path = self._place(name)
+        self._files.add(path)
+        descriptor = os.open(f"{self._root}/{path}", _WRITE, 0o600)
+        try:
+            for chunk in chunks:
+                self._bytes += len(chunk)
+                if self._bytes > self._limits.bytes:
+                    raise FetchError(f"it unpacks to more than {self._limits.bytes} bytes", place=name)
+                _write_all(descriptor, chunk)
+            os.fchmod(descriptor, 0o755 if executable else 0o644)
+            os.utime(descriptor, ns=_TIMES)
+        finally:
+            os.close(descriptor)
+
+    def hardlink(self, name: str, target: str) -> None:
+        """A second name for a file that is there already; made as a copy."""
+        source = safe_path(target)
+        if source not in self._files:
+            raise FetchError(f"a link to {target!r}, which is no file of this source, is refused", place=name)
+        if source == safe_path(name):
+            return
+        with Path(self._root, source).open("rb") as file:
+            executable = bool(os.fstat(file.fileno()).st_mode & 0o100)
+            self.file(name, iter(lambda: file.read(1 << 20), b""), executable=executable)
+
+    def symlink(self, name: str, target: str) -> None:
+        if target.startswith("/") or "\0" in target or not target:
+            raise FetchError(f"a link to {target!r} leaves its folder and is refused", place=name)
+        path = self._place(name)
+        if path in self._files:
+            Path(self._root, path).unlink()
+            self._files.remove(path)
+        self._links[path] = target
+
+    def close(self) -> None:
+        """Make the symbolic links, and refuse any that leads outside."""
+        for path, target in self._links.items():
+            if path in self._folders:
+                raise FetchError("is both a link and a folder", place=path)
+            link = f"{self._root}/{path}"
+            Path(link).symlink_to(target)
+            os.utime(link, ns=_TIMES, follow_symlinks=False)
+        for path in self._links:
+            refuse_leaving(self._root, path)
+
+    def _count(self, name: str) -> str:
+        self._entries += 1
+        if self._entries > self._limits.entries:
+            raise FetchError(f"it has more than {self._limits.entries} entries", place=name)
+        return safe_path(name)
+
+    def _place(self, name: str) -> str:
+        path = self._count(name)
+        if not path or path in self._folders:
+            raise FetchError("is both a file and a folder", place=name)
+        self._links.pop(path, None)
+        self._make_folders(path.rpartition("/")[0])
+        return path
+
+    def _make_folders(self, path: str) -> None:
+        if path in self._folders:
+            return
+        if path in self._files or path in self._links:
+            raise FetchError("is both a folder and something else", place=path)
+        self._make_folders(path.rpartition("/")[0])
+        Path(self._root, path).mkdir(0o755)
+        self._folders.add(path)
+
+
+def refuse_leaving(root: str, path: str) -> None:
+    """Raise FetchError where the symbolic link ``root``/``path`` leads out of ``root`` (a real path)."""
+    end = os.path.realpath(f"{root}/{path}")
+    if end != root and not end.startswith(f"{root}/"):
+        raise FetchError(
+            f"a link to {str(Path(root, path).readlink())!r} leaves its folder and is refused", place=path
+        )
+
+
+def settle(folder: Path) -> None:
+    """Give everything in ``folder`` its plain mode, and every file the one time; check every link.
+
+    Raises:
+        FetchError: a symbolic link leads out of ``folder``.
+    """
+    root = os.path.realpath(folder)
+    _set_mode(root, os.lstat(root), 0o755)
+    _settle(root, "")
+
+
+def _settle(root: str, prefix: str) -> None:
+    with os.scandir(f"{root}/{prefix}") as entries:
+        for entry in entries:
+            path = prefix + entry.name
+            about = entry.stat(follow_symlinks=False)
+            if entry.is_dir(follow_symlinks=False):
+                _set_mode(entry.path, about, 0o755)
+                _settle(root, f"{path}/")
+                continue
+            if entry.is_symlink():
+                refuse_leaving(root, path)
+            else:
+                _set_mode(entry.path, about, 0o755 if about.st_mode & 0o100 else 0o644)
+            if about.st_mtime_ns != _TIMES[1]:
+                os.utime(entry.path, ns=_TIMES, follow_symlinks=False)
+
+
+def _set_mode(path: str, about: os.stat_result, mode: int) -> None:
+    if stat.S_IMODE(about.st_mode) != mode:
+        Path(path).chmod(mode)
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The file ``name`` of ``folder``, to be read or written.
+
+    Raises:
+        FetchError: the name leaves the folder, by itself or through a symbolic link.
+    """
+    path = safe_path(name)
+    root = os.path.realpath(folder)
+    end = os.path.realpath(f"{root}/{path}")
+    if not path or not end.startswith(f"{root}/"):
+        raise FetchError("a path that leaves its folder is refused", place=name)
+    return Path(end)
+
+
+def _write_all(descriptor: int, chunk: bytes) -> None:
+    written = os.write(descriptor, chunk)
+    while written < len(chunk):
+        written += os.write(descriptor, chunk[written:])

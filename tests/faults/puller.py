@@ -1,0 +1,27 @@
+"""One pull as a process of its own: ``python -m tests.faults.puller PROJECT CACHE NAME=URL=SHA256…``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from monorepo.adapters.git import GitClones
+from monorepo.adapters.http import HttpClient
+from monorepo.duniverse.pull import pull
+from monorepo.lock.model import Lock, LockedSource
+
+
+def main() -> None:
+    project, cache = Path(sys.argv[1]), Path(sys.argv[2])
+    sources = []
+    for argument in sys.argv[3:]:
+        name, url, digest = argument.split("=")
+        sources.append(LockedSource(name, url, (name,), checksums=(f"sha256={digest}",)))
+    lock = Lock("p", "sha256:0", ("p",), (), (), (), (), tuple(sources))
+    with HttpClient() as http:
+        print("pulling", flush=True)
+        print(pull(lock, project, cache, http, GitClones(cache)))
+
+
+if __name__ == "__main__":
+    main()

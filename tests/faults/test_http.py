@@ -1,0 +1,140 @@
+"""What a server can do wrong, and that a fetch gets through it or says what happened; nothing half-written stays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from monorepo.adapters.http import HttpClient, Timeouts
+from monorepo.errors import FetchError, TemporaryError
+from tests.faults.server import (
+    Answer,
+    FaultyServer,
+    body,
+    dripping,
+    faulty_server,
+    hanging,
+    redirect,
+    reset,
+    status,
+    truncated,
+)
+from tests.monorepo.fetch.sources import checksum, lock, pulled, put, source, tar, tree, vendored
+
+CONTENT = tar({"p/a": b"right" * 100})
+OTHER = tar({"p/a": b"wrong" * 100})
+
+
+@pytest.fixture
+def server() -> Iterator[FaultyServer]:
+    with faulty_server() as faulty:
+        yield faulty
+
+
+@pytest.fixture
+def http() -> Iterator[HttpClient]:
+    with HttpClient(Timeouts(connect=2, read=0.3, total=1)) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [status(500), status(429, Retry_After="0"), status(503), truncated(CONTENT, 20), reset],
+    ids=["500", "429", "503", "truncated", "reset"],
+)
+def test_a_passing_fault_is_overcome(
+    tmp_path: Path, server: FaultyServer, http: HttpClient, fault: Answer
+) -> None:
+    url = server.on("/p", fault, body(CONTENT))
+    report = pulled(lock(source("p", url, CONTENT)), tmp_path, http)
+    assert vendored(tmp_path / "project") == {"p/a": b"right" * 100}
+    assert server.asked == ["/p", "/p"]
+    assert report.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "tries"),
+    [
+        (status(404), "the server answers 404 Not Found", 1),
+        (status(500), "the server answers 500 Internal Server Error", 3),
+        (status(429), "the server answers 429 Too Many Requests", 3),
+        (truncated(CONTENT, 20), "the connection failed: peer closed connection", 3),
+        (body(OTHER), f"expected {checksum(CONTENT)}, got {checksum(OTHER)}", 1),
+        (body(CONTENT[:-3]), f"got {checksum(CONTENT[:-3])}", 1),
+        (redirect("/p"), "redirects more than 10 times", 11),
+        (redirect("ftp://example.org/p"), "no url for http", 1),
+        (reset, "the connection failed", 3),
+    ],
+    ids=["404", "500", "429", "truncated", "wrong", "short", "loop", "ftp", "reset"],
+)
+def test_a_lasting_fault_is_told_and_the_old_duniverse_stays(
+    tmp_path: Path, server: FaultyServer, http: HttpClient, fault: Answer, reason: str, tries: int
+) -> None:
+    before = source("p", put(tmp_path, "old", OTHER), OTHER)
+    pulled(lock(before), tmp_path)
+    old = tree(tmp_path / "project")
+    url = server.on("/p", fault)
+    with pytest.raises(FetchError) as failure:
+        pulled(lock(source("p", url, CONTENT)), tmp_path, http)
+    assert failure.value.place == "p"
+    assert any(url in line and reason in line for line in failure.value.details)
+    assert len(server.asked) == tries
+    assert tree(tmp_path / "project") == old
+    assert [path.name for path in (tmp_path / "project").iterdir()] == ["duniverse"]
+    assert not [
+        name for name in tree(tmp_path / "cache") if not name.endswith(".lock") and "incoming" in name
+    ]
+
+
+def test_a_server_that_hangs_is_left(tmp_path: Path, server: FaultyServer, http: HttpClient) -> None:
+    started = time.monotonic()
+    with pytest.raises(FetchError) as failure:
+        pulled(lock(source("p", server.on("/p", hanging(server)), CONTENT)), tmp_path, http)
+    assert "does not answer in time" in failure.value.details[0]
+    assert time.monotonic() - started < 5
+    assert not (tmp_path / "project/duniverse").exists()
+
+
+def test_a_server_that_drips_is_left(server: FaultyServer, http: HttpClient) -> None:
+    url = server.on("/p", dripping(server, CONTENT, 0.1))
+    started = time.monotonic()
+    with pytest.raises(TemporaryError, match="takes longer than 1 seconds"), http.stream(url) as answer:
+        list(answer.chunks())
+    assert time.monotonic() - started < 3
+
+
+def test_nobody_there(tmp_path: Path, http: HttpClient) -> None:
+    with pytest.raises(FetchError) as failure:
+        pulled(lock(source("p", "http://127.0.0.1:9/p", CONTENT)), tmp_path, http)
+    assert "http://127.0.0.1:9/p: the connection failed" in failure.value.details[0]
+
+
+def test_redirects_are_followed(tmp_path: Path, server: FaultyServer, http: HttpClient) -> None:
+    server.on("/b", body(CONTENT))
+    pulled(lock(source("p", server.on("/a", redirect("/b")), CONTENT)), tmp_path, http)
+    assert server.asked == ["/a", "/b"]
+
+
+def test_bytes_are_taken_as_sent(server: FaultyServer, http: HttpClient) -> None:
+    """A server that calls a .tar.gz gzip-encoded must not have it unpacked on the way."""
+
+    def answer(handler: object) -> None:
+        handler.send_response(200)  # type: ignore[attr-defined]
+        handler.send_header("Content-Encoding", "gzip")  # type: ignore[attr-defined]
+        handler.send_header("Content-Length", str(len(CONTENT)))  # type: ignore[attr-defined]
+        handler.end_headers()  # type: ignore[attr-defined]
+        handler.wfile.write(CONTENT)  # type: ignore[attr-defined]
+
+    with http.stream(server.on("/p", answer)) as answered:
+        assert answered.length == len(CONTENT)
+        assert b"".join(answered.chunks()) == CONTENT
+
+
+def test_retry_after_is_data(server: FaultyServer, http: HttpClient) -> None:
+    url = server.on("/p", status(503, Retry_After="7"))
+    with pytest.raises(TemporaryError) as failure, http.stream(url):
+        pass
+    assert failure.value.wait == 7

@@ -1,0 +1,352 @@
+"""`lock_project` on small repositories on disk: what ends up in the lock, and when it is made anew."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from monorepo.adapters.git import GitClones
+from monorepo.adapters.http import HttpClient
+from monorepo.errors import LockError, ManifestError, UnsolvableError
+from monorepo.lock.model import Kind, Lock
+from monorepo.lock.reader import load_lock
+from monorepo.locking import CheckReport, LockReport, check_lock, lock_project
+
+URL = """
+url {{
+  src: "https://example.org/{file}"
+  checksum: "sha256={digest}"
+}}
+"""
+COMPILERS = {
+    "ocaml.5.2.0": 'depends: ["ocaml-base-compiler" {= "5.2.0"}]\nflags: compiler',
+    "ocaml-base-compiler.5.2.0": "flags: compiler",
+    "dune.3.17.0": 'depends: ["ocaml"]\nbuild: ["true"]' + URL.format(file="dune.tbz", digest="d" * 64),
+}
+
+
+def source(file: str, digest: str = "") -> str:
+    return URL.format(file=file, digest=digest or hashlib.sha256(file.encode()).hexdigest())
+
+
+def library(fields: str = "", depends: str = "", file: str = "lib.tbz") -> str:
+    """An opam file of something that builds with dune."""
+    return f'depends: ["dune" {depends}]\nbuild: ["dune" "build"]\n{fields}\n{source(file)}'
+
+
+class Place:
+    """A project with one repository in a folder, and the cache and adapters to lock it."""
+
+    def __init__(self, top: Path) -> None:
+        self.project = top / "project"
+        self.repository = top / "repository"
+        self.cache = top / "cache"
+        self.project.mkdir()
+        (self.repository / "packages").mkdir(parents=True)
+        self.toml('[[repositories]]\nname = "test"\nurl = "../repository"\n')
+        self.publish(COMPILERS)
+
+    def toml(self, text: str) -> None:
+        (self.project / "mono.toml").write_text(text, encoding="utf-8")
+
+    def root(self, fields: str, name: str = "app") -> None:
+        text = f'opam-version: "2.0"\n{textwrap.dedent(fields)}\n'
+        (self.project / f"{name}.opam").write_text(text, encoding="utf-8")
+
+    def publish(self, packages: Mapping[str, str], files: Mapping[str, bytes] | None = None) -> None:
+        for identity, fields in packages.items():
+            folder = self.repository / "packages" / identity.partition(".")[0] / identity
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "opam").write_text(f'opam-version: "2.0"\n{fields}\n', encoding="utf-8")
+            for name, content in (files or {}).items():
+                (folder / "files").mkdir(exist_ok=True)
+                (folder / "files" / name).write_bytes(content)
+
+    def lock(self, *, upgrade: bool = False) -> LockReport:
+        with HttpClient() as http:
+            git = GitClones(self.cache)
+            return lock_project(self.project, cache=self.cache, http=http, git=git, upgrade=upgrade)
+
+    def check(self) -> CheckReport:
+        with HttpClient() as http:
+            return check_lock(self.project, cache=self.cache, http=http, git=GitClones(self.cache))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def kinds(lock: Lock) -> dict[str, Kind]:
+    return {package.name: package.kind for package in lock.packages}
+
+
+def test_every_package_has_a_kind_and_a_reason(place: Place) -> None:
+    place.publish(
+        {
+            "lib.1": library(depends='"conf-gmp" "tool"'),
+            "conf-gmp.4": 'flags: conf\ndepexts: [["libgmp-dev"] {os-family = "debian"} ["gmp"] {os = "macos"}]',
+            "tool.2": f'depends: ["helper"]\nbuild: ["make"]\n{source("tool.tbz")}',
+            "helper.1": f'build: ["make"]\n{source("helper.tbz")}',
+        }
+    )
+    place.toml('[[repositories]]\nname = "test"\nurl = "../repository"\n[solve]\nprovided = ["tool"]\n')
+    place.root('depends: ["lib"]')
+    lock = place.lock().lock
+    assert kinds(lock) == {
+        "app": Kind.ROOT,
+        "conf-gmp": Kind.VIRTUAL,
+        "dune": Kind.PROVIDED,
+        "helper": Kind.PROVIDED,
+        "lib": Kind.VENDORED,
+        "ocaml": Kind.COMPILER,
+        "ocaml-base-compiler": Kind.COMPILER,
+        "tool": Kind.PROVIDED,
+    }
+    reasons = {package.name: package.reason for package in lock.packages}
+    assert reasons["helper"] == "only tool needs it, installed outside"
+    assert [(s.when, s.packages, s.wanted_by) for s in lock.system_packages] == [
+        ('os = "macos"', ("gmp",), ("conf-gmp",)),
+        ('os-family = "debian"', ("libgmp-dev",), ("conf-gmp",)),
+    ]
+    assert load_lock(place.project) == lock
+    assert place.check().good
+
+
+def test_carried_files_and_patches_are_kept_with_the_lock(place: Place) -> None:
+    patch = b"--- a/x\n+++ b/x\n"
+    digest = hashlib.sha256(patch).hexdigest()
+    fields = f"""
+        patches: ["fix.patch" "bsd.patch" {{os = "freebsd"}}]
+        substs: ["config"]
+        extra-files: ["fix.patch" "sha256={digest}"]
+        extra-source "more.ml" {{
+          src: "https://example.org/more.ml"
+          checksum: "sha256={"e" * 64}"
+        }}"""
+    place.publish({"lib.1": library(textwrap.dedent(fields))}, {"fix.patch": patch})
+    place.root('depends: ["lib"]')
+    (locked,) = place.lock().lock.sources
+    assert locked.patches == ("fix.patch",)
+    assert [file.sha256 for file in locked.extra_files] == [digest]
+    assert [extra.file for extra in locked.extra_sources] == ["more.ml"]
+    assert ("version", "1") in locked.substitutions[0].variables
+    assert (place.project / "mono.lock.files" / digest).read_bytes() == patch
+
+
+def test_a_carried_file_that_changed_is_refused_and_the_old_lock_stays(place: Place) -> None:
+    place.publish({"lib.1": library()})
+    place.root('depends: ["lib"]')
+    place.lock()
+    before = (place.project / "mono.lock").read_bytes()
+    fields = f'extra-files: ["fix.patch" "sha256={"0" * 64}"]'
+    place.publish({"lib.2": library(fields, file="lib-2.tbz")}, {"fix.patch": b"other"})
+    with pytest.raises(LockError, match=r"files/fix\.patch is not what the opam file says"):
+        place.lock()
+    assert (place.project / "mono.lock").read_bytes() == before
+
+
+def test_two_repositories_with_one_name_get_two_directories(place: Place) -> None:
+    place.publish(
+        {
+            "one.1": library('dev-repo: "git+https://a.example/x/lib.git"', file="one.tbz"),
+            "one-more.1": library('dev-repo: "git+https://a.example/x/lib"', file="one.tbz"),
+            "two.1": library('dev-repo: "git+https://b.example/lib.git"', file="two.tbz"),
+            "dune-lib.1": library('dev-repo: "git+https://b.example/dune.git"', file="dune-lib.tbz"),
+        }
+    )
+    place.root('depends: ["one" "one-more" "two" "dune-lib"]')
+    sources = place.lock().lock.sources
+    assert {source.directory: source.packages for source in sources} == {
+        "dune_": ("dune-lib",),
+        "lib-one": ("one", "one-more"),
+        "lib-two": ("two",),
+    }
+
+
+def test_unchanged_until_something_that_was_asked_changes(place: Place) -> None:
+    place.publish({"lib.1": library(), "other.1": library(file="other.tbz")})
+    place.root('depends: ["lib"]')
+    assert place.lock().changed
+    assert not place.lock().changed
+    place.publish({"other.2": library(file="other-2.tbz")})
+    report = place.lock()
+    assert not report.changed, "nobody needs that package"
+    place.publish({"lib.2": library(file="lib-2.tbz")})
+    report = place.lock()
+    assert report.changed
+    found = report.lock.package("lib")
+    assert found is not None
+    assert found.version == "2"
+
+
+def test_a_lock_that_was_edited_is_noticed(place: Place) -> None:
+    place.publish({"lib.1": library(), "lib.2": library(file="lib-2.tbz")})
+    place.root('depends: ["lib"]')
+    place.lock()
+    path = place.project / "mono.lock"
+    good = path.read_text(encoding="utf-8")
+    path.write_text(good.replace('version = "2"', 'version = "1"'), encoding="utf-8")
+    report = place.check()
+    assert not report.good
+    assert any("its opam file has changed" in str(violation) for violation in report.violations)
+    assert place.lock().changed
+    assert path.read_text(encoding="utf-8") == good
+
+
+def test_no_answer_keeps_the_old_lock(place: Place) -> None:
+    place.publish({"lib.1": library()})
+    place.root('depends: ["lib"]')
+    place.lock()
+    before = (place.project / "mono.lock").read_bytes()
+    place.root('depends: ["lib" {>= "2"}]')
+    with pytest.raises(UnsolvableError):
+        place.lock()
+    assert (place.project / "mono.lock").read_bytes() == before
+
+
+def test_a_source_without_a_checksum_is_refused(place: Place) -> None:
+    place.publish({"lib.1": 'depends: ["dune"]\nbuild: ["true"]\nurl { src: "https://example.org/lib.tbz" }'})
+    place.root('depends: ["lib"]')
+    with pytest.raises(LockError, match="has no checksum"):
+        place.lock()
+
+
+def test_a_source_in_mercurial_is_refused(place: Place) -> None:
+    place.publish({"lib.1": 'depends: ["dune"]\nbuild: ["true"]\nurl { src: "hg+https://example.org/lib" }'})
+    place.root('depends: ["lib"]')
+    with pytest.raises(LockError, match="which mono does not fetch"):
+        place.lock()
+
+
+def test_fields_of_the_roots_count_and_the_manifest_wins(place: Place) -> None:
+    place.publish(
+        {"lib.1": library(depends='"extra" {os = "plan9"} "tool"'), "extra.1": library(file="e.tbz")}
+    )
+    place.publish({"tool.1": f'build: ["make"]\n{source("tool.tbz")}'})
+    place.root(
+        """\
+        depends: ["lib"]
+        x-opam-monorepo-opam-provided: ["tool"]
+        x-opam-monorepo-opam-repositories: ["file://$OPAM_MONOREPO_CWD/../repository"]
+        x-opam-monorepo-global-opam-vars: [["os" "plan9"] ["color" true]]
+        """
+    )
+    place.toml("")
+    lock = place.lock().lock
+    assert kinds(lock)["tool"] is Kind.PROVIDED
+    assert "extra" in kinds(lock)
+    assert dict(lock.variables) == {"os": "plan9", "color": True}
+    place.toml('[[repositories]]\nname = "test"\nurl = "../repository"\n[variables]\nos = "linux"\n')
+    assert "extra" not in kinds(place.lock().lock)
+    place.toml('[[repositories]]\nname = "test"\nurl = "../repository"\n[solve]\nprovided = []\n')
+    with pytest.raises(UnsolvableError):
+        place.lock()
+
+
+def git(folder: Path, *arguments: str) -> str:
+    environment = {
+        **os.environ,
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@example.org",
+        "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@example.org",
+    }  # fmt: skip
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, env=environment, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def commit(folder: Path) -> str:
+    if not (folder / ".git").exists():
+        git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "change")
+    return git(folder, "rev-parse", "HEAD")
+
+
+def test_a_repository_in_git_stays_at_its_commit_until_upgraded(place: Place) -> None:
+    place.publish({"lib.1": library()})
+    place.root('depends: ["lib"]')
+    first = commit(place.repository)
+    place.toml(f'[[repositories]]\nname = "test"\nurl = "git+file://{place.repository}"\n')
+    assert place.lock().lock.repositories[0].commit == first
+    place.publish({"lib.2": library(file="lib-2.tbz")})
+    second = commit(place.repository)
+    place.root('depends: ["lib"]\nsynopsis: "edited"')
+    assert place.lock().lock.repositories[0].commit == first
+    assert place.check().good
+    upgraded = place.lock(upgrade=True).lock
+    assert upgraded.repositories[0].commit == second
+    found = upgraded.package("lib")
+    assert found is not None
+    assert found.version == "2"
+
+
+def test_a_pin_is_the_only_candidate(place: Place, tmp_path: Path) -> None:
+    place.publish({"lib.1": library(), "lib.9": library(file="lib-9.tbz")})
+    pinned = tmp_path / "pinned"
+    pinned.mkdir()
+    (pinned / "lib.opam").write_text(
+        'opam-version: "2.0"\ndepends: ["dune"]\nbuild: ["dune"]\n', encoding="utf-8"
+    )
+    head = commit(pinned)
+    place.root(f'depends: ["lib"]\npin-depends: [["lib.dev" "git+file://{pinned}#main"]]')
+    lock = place.lock().lock
+    found = lock.package("lib")
+    assert found is not None
+    assert (found.version, found.repository) == ("dev", None)
+    (locked,) = lock.sources
+    assert (locked.commit, locked.checksums) == (head, ())
+    assert place.check().good
+
+
+def test_a_pin_outside_git_is_refused(place: Place) -> None:
+    place.root('depends: ["dune"]\npin-depends: [["lib.1" "https://example.org/lib.tbz"]]')
+    with pytest.raises(ManifestError, match="which is not in git"):
+        place.lock()
+
+
+def test_an_archive_gives_the_lock_that_a_folder_gives(place: Place, tmp_path: Path) -> None:
+    place.publish({"lib.1": library()})
+    place.root('depends: ["lib"]')
+    folder = place.lock().lock
+    archive = tmp_path / "repository.tar.gz"
+    subprocess.run(["tar", "-czf", archive, "-C", place.repository, "packages"], check=True)
+    place.toml('[[repositories]]\nname = "test"\nurl = "../repository.tar.gz"\n')
+    assert place.lock().lock.packages == folder.packages
+    assert not place.lock().changed
+
+
+def test_a_broken_opam_file_is_a_version_less_and_told(place: Place) -> None:
+    place.publish({"lib.1": library(), "lib.2": "depends: ["})
+    place.root('depends: ["lib"]')
+    found = place.lock().lock.package("lib")
+    assert found is not None
+    assert found.version == "1"
+
+
+def test_the_same_bytes_whatever_the_hash_seed(place: Place) -> None:
+    place.publish(
+        {"lib.1": library(depends='"a" | "b"'), "a.1": library(file="a.tbz"), "b.1": library(file="b.tbz")}
+    )
+    place.root('depends: ["lib"]')
+    locks = set()
+    for seed in ("0", "1", "2"):
+        (place.project / "mono.lock").unlink(missing_ok=True)
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "MONO_CACHE": str(place.cache / seed)}
+        command = [
+            sys.executable,
+            "-c",
+            "import sys; from monorepo.cli import main; sys.exit(main(['-q', 'lock']))",
+        ]
+        subprocess.run(command, cwd=place.project, env=environment, check=True)
+        locks.add((place.project / "mono.lock").read_bytes())
+    assert len(locks) == 1
