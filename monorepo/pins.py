@@ -109,7 +109,7 @@ def _open(pin: Pin, git: Git, commits: Mapping[str, str]) -> PinnedPackage:
     try:
         file = OpamFile.parse(text.decode("utf-8"), f"{pin.url}: {name}")
         digest = f"sha256:{hashlib.sha256(text).hexdigest()}"
-        package = read_package(file, pin.name, pin.version, "pin", digest)
+        package = read_package(file, pin.name, pin.version, None, digest)
     except (OpamSyntaxError, UnicodeDecodeError) as error:
         raise ManifestError(
             f"the opam file of the pin {pin.name} cannot be read: {error}", pin.place

@@ -15,7 +15,7 @@ from pathlib import Path
 from monorepo.errors import ManifestError, TargetError
 from monorepo.manifest import Manifest
 from monorepo.pins import Pin, read_pins
-from monorepo.repository_url import ImpossibleUrl, RepositorySetting, repository_setting
+from monorepo.repository_url import ImpossibleUrlError, RepositorySetting, repository_setting
 from monorepo.targets.definition import Target
 from monorepo.targets.reader import define_target, load_target
 from overlays.errors import OpamSyntaxError
@@ -221,7 +221,7 @@ def _repositories(files: Sequence[OpamFile], folder: Path) -> tuple[RepositorySe
                 continue
             try:
                 settings[name] = repository_setting(name, local, folder)
-            except ImpossibleUrl as error:
+            except ImpossibleUrlError as error:
                 raise ManifestError(error.reason, file.place, error.hint) from error
     return tuple(settings.values())
 

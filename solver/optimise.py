@@ -16,7 +16,7 @@ from solver.solution import Choice, Solution, Unsolvable
 from solver.universe import Universe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 def solve(universe: Universe) -> Solution | Unsolvable:
@@ -74,25 +74,14 @@ class _Search:
 
     def canonical(self, uses: Uses, costs: tuple[int, ...]) -> Uses:
         """The canonical one of all answers that cost what ``uses`` costs."""
-        import clingo
 
         solve = self.control.configuration.solve
         solve.opt_mode = "enum," + ",".join(str(cost) for cost in costs)
         solve.models = 1
         settled: list[tuple[Any, bool]] = []
-        by_name: dict[str, list[int]] = {}
-        for index, candidate in enumerate(self.problem.candidates):
-            by_name.setdefault(candidate.name, []).append(index)
-        for name in sorted(by_name):
-            indexes = by_name[name]
-            present = [i for i in indexes if any(use[0] == i for use in uses)]
-            wishes: list[list[tuple[Any, bool]]] = [
-                [(clingo.Function("chosen", [clingo.Number(i)]), False) for i in indexes]
-            ]
-            wishes += [[(clingo.Function("chosen", [clingo.Number(i)]), True)] for i in indexes]
-            current = 1 + indexes.index(present[0]) if present else 0
-            for place, wish in enumerate(wishes[: current + 1]):
-                if place == current:
+        for wishes in self._wishes():
+            for wish in wishes:
+                if _grants(uses, wish):
                     settled += wish
                     break
                 better = self._answer([*settled, *wish])
@@ -101,6 +90,27 @@ class _Search:
                     settled += wish
                     break
         return uses
+
+    def _wishes(self) -> Iterator[list[list[tuple[Any, bool]]]]:
+        """For each package by name what is wished, best first: to be left out, or else its newest version.
+
+        Then, for each version and platform, not to be used there. A wish lists atoms, and whether each is to
+        hold.
+        """
+        import clingo
+
+        by_name: dict[str, list[int]] = {}
+        for index, candidate in enumerate(self.problem.candidates):
+            by_name.setdefault(candidate.name, []).append(index)
+        chosen = [clingo.Function("chosen", [clingo.Number(i)]) for i in range(len(self.problem.candidates))]
+        for name in sorted(by_name):
+            indexes = by_name[name]
+            yield [[(chosen[i], False) for i in indexes], *([(chosen[i], True)] for i in indexes)]
+        for name in sorted(by_name):
+            for index in by_name[name]:
+                for platform in range(self.problem.platforms):
+                    use = clingo.Function("use", [clingo.Number(index), clingo.Number(platform)])
+                    yield [[(use, False)], [(use, True)]]
 
     def _answer(self, assumptions: Sequence[tuple[Any, bool]]) -> Uses | None:
         with self.control.solve(assumptions=list(assumptions), yield_=True) as handle:
@@ -113,6 +123,16 @@ def _uses(model: Any) -> Uses:
     return frozenset(
         (symbol.arguments[0].number, symbol.arguments[1].number) for symbol in model.symbols(shown=True)
     )
+
+
+def _grants(uses: Uses, wish: Sequence[tuple[Any, bool]]) -> bool:
+    """Whether an answer is as ``wish`` has it."""
+    for atom, wanted in wish:
+        numbers = tuple(argument.number for argument in atom.arguments)
+        held = numbers in uses if atom.name == "use" else any(use[0] == numbers[0] for use in uses)
+        if held is not wanted:
+            return False
+    return True
 
 
 def _solution(problem: Problem, uses: Iterable[tuple[int, int]]) -> Solution:

@@ -43,6 +43,7 @@ class Problem:
     asked: Mapping[int, Need]
     classes: tuple[str, ...]
     dev_repos: tuple[str, ...]
+    platforms: int
     ages: tuple[int, ...]
     roles: tuple[str, ...]
     traced: tuple[tuple[int, int, str, Need], ...]
@@ -103,6 +104,7 @@ class _Writer:
             self.asked,
             tuple(self.classes),
             tuple(self.dev_repos),
+            len(self.platforms),
             tuple(self.ages),
             tuple(self.roles),
             tuple(self.traced),

@@ -125,6 +125,8 @@ class _Composer:
             case Nature.VIRTUAL:
                 conf = "conf" in candidate.package.flags
                 return Kind.VIRTUAL, "it checks for a system package" if conf else "it has nothing to build"
+            case _ if candidate.name in self.graph.inside and candidate.name in self.pins:
+                return Kind.VENDORED, "it is pinned, and builds with dune"
             case _ if candidate.name in self.graph.inside:
                 return Kind.VENDORED, "it builds with dune"
             case _:

@@ -44,7 +44,16 @@ def canonical(lock: Lock) -> Lock:
             for source in sorted(lock.sources, key=lambda source: source.directory)
         ),
         system_packages=tuple(
-            replace(wish, packages=tuple(sorted(wish.packages)), wanted_by=tuple(sorted(wish.wanted_by)))
-            for wish in sorted(lock.system_packages, key=lambda wish: (wish.when, wish.packages))
+            sorted(
+                (
+                    replace(
+                        wish,
+                        packages=tuple(sorted(wish.packages)),
+                        wanted_by=tuple(sorted(wish.wanted_by)),
+                    )
+                    for wish in lock.system_packages
+                ),
+                key=lambda wish: (wish.when, wish.packages, wish.wanted_by),
+            )
         ),
     )

@@ -42,6 +42,6 @@ def directory_name(package: Package) -> str:
     """
     last = normalised_dev_repo(package.dev_repo).rpartition("/")[2] if package.dev_repo else package.name
     name = last.lstrip(".").partition(".")[0]
-    if not re.fullmatch(r"[A-Za-z0-9_+-]+", name):
-        name = package.name
+    if not re.fullmatch(r"[A-Za-z0-9+-][A-Za-z0-9_+-]*", name):
+        name = package.name.lstrip("_")  # dune does not look into folders that begin with _ or .
     return "dune_" if name == "dune" else name

@@ -151,6 +151,24 @@ def test_explanation_names_only_the_clash() -> None:
     assert [missing.name for missing in told.missing] == ["ocaml"]
 
 
+def test_used_nowhere_without_need() -> None:
+    """A package that one platform needs is not used on another for nothing, however many answers tie."""
+    on_mac = Dependency("mac", Comparison(Variable("os"), "=", Text("macos")))
+    app = Package("app", DUNE.version, AllOf((on_mac, Dependency("lib"), Dependency("dune"))))
+    platforms = tuple(
+        Platform((name,), {"os": os}) for name, os in (("a", "linux"), ("b", "macos"), ("c", "bsd"))
+    )
+    world = World(
+        [package("mac.1", "one or two"), package("lib.1"), package("one.1"), package("two.1"), DUNE]
+    )
+    universe = build_universe(request(app, platforms=platforms), world)
+    solution = solve(universe)
+    assert isinstance(solution, Solution)
+    found = {c.candidate.name: c.platforms for c in solution.choices}
+    assert found == {"app": (0, 1, 2), "dune": (0, 1, 2), "lib": (0, 1, 2), "mac": (1,), "two": (1,)}
+    replay(universe, solution)
+
+
 # Brute force on random universes.
 
 NAMES = ("a", "b", "c", "d")

@@ -1,0 +1,16 @@
+"""The command line: `main` is the console script ``mono``. Words, colours and exit codes are made here alone.
+
+Exit codes: 0 done; 1 an expected failure, told in words; 2 a wrong use of the command line; 70 a fault of
+mono's own; 130 interrupted; 141 nobody reads the output any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``mono`` with ``arguments`` (those of the process where None); the exit code."""
+    from monorepo.cli.run import run
+
+    return run(arguments)

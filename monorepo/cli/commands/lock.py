@@ -1,0 +1,73 @@
+"""``mono lock``."""
+
+from __future__ import annotations
+
+import click
+
+from monorepo.cli import wiring
+from monorepo.cli.output import print_json
+from monorepo.cli.settings import Settings, settings_of
+from monorepo.cli.summary import change_lines, lock_summary, package_row, stopwatch
+from monorepo.errors import LockError
+from monorepo.lock.model import Lock
+
+
+@click.command("lock", short_help="Choose a version of everything and write mono.lock.")
+@click.option(
+    "--check", is_flag=True, help="Write nothing; exit 0 if the lock is fresh and certified, else 1."
+)
+@click.option("--upgrade", is_flag=True, help="Ask repositories for their newest state first.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was locked, or what differs, as JSON.")
+@click.pass_context
+def command(context: click.Context, check: bool, upgrade: bool, as_json: bool) -> None:
+    """Choose a version of every package the project needs and write mono.lock.
+
+    What the lock already says of its repositories is kept, unless --upgrade is given. The same inputs give
+    the same lock, byte for byte.
+    """
+    if check and upgrade:
+        raise click.UsageError("--check and --upgrade exclude each other", context)
+    settings = settings_of(context)
+    if check:
+        check_lock(settings, as_json)
+    else:
+        make_lock(settings, upgrade, as_json)
+
+
+def make_lock(settings: Settings, upgrade: bool = False, as_json: bool = False) -> Lock:
+    """Lock, tell what changed, and give the lock."""
+    from monorepo.lock.difference import difference
+    from monorepo.locking import lock_project
+
+    talk = settings.talk()
+    with stopwatch() as seconds, wiring.http() as http:
+        git = wiring.git(settings.cache)
+        report = lock_project(settings.directory, cache=settings.cache, http=http, git=git, upgrade=upgrade)
+    if report.changed and report.before is not None:
+        for line in change_lines(difference(report.before, report.lock)):
+            talk.say(f"  {line}")
+    talk.say(lock_summary(report.lock, seconds(), changed=report.changed))
+    if as_json:
+        rows = [package_row(package) for package in report.lock.packages]
+        print_json({"changed": report.changed, "packages": rows})
+    return report.lock
+
+
+def check_lock(settings: Settings, as_json: bool) -> None:
+    """Compare the lock with what would be locked now."""
+    from monorepo import locking
+    from monorepo.lock.difference import difference
+
+    with wiring.http() as http:
+        git = wiring.git(settings.cache)
+        report = locking.check_lock(settings.directory, cache=settings.cache, http=http, git=git)
+    changes = [click.unstyle(line) for line in change_lines(difference(report.lock, report.fresh))]
+    violations = [str(violation) for violation in report.violations]
+    if as_json:
+        print_json({"fresh": not changes, "certified": not violations, "differences": changes + violations})
+    else:
+        for line in (*changes, *violations):
+            click.echo(line)
+    if not report.good:
+        raise LockError("the lock is not what would be locked now", "mono.lock", "run mono lock")
+    settings.talk().say("mono.lock is fresh and certified")

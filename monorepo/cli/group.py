@@ -1,0 +1,88 @@
+"""``mono`` itself: its commands by name, each imported when it is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from monorepo import __version__
+from monorepo.cli.settings import global_options
+
+_COMMANDS = {
+    "build": "Lock if need be, pull, write contexts and build.",
+    "contexts": "Write a build context for each target of the lock.",
+    "list": "List the packages of the lock.",
+    "lock": "Choose a version of everything and write mono.lock.",
+    "pull": "Fetch the locked sources into duniverse/.",
+}
+"""Name and one line, so that help need not import the commands; each is `command` in its own module."""
+
+
+class NoSuchCommandError(click.UsageError):
+    """A command that mono does not have; ``hint`` names the nearest, or all."""
+
+    def __init__(self, message: str, context: click.Context, hint: str) -> None:
+        super().__init__(message, context)
+        self.hint = hint
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports only the one that runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"monorepo.cli.commands.{cmd_name}").command
+        command.params.extend(global_options(hidden=True))
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in _COMMANDS and not name.startswith("-"):
+            from monorepo.document import nearest_hint
+
+            raise NoSuchCommandError(f'there is no command "{name}"', ctx, nearest_hint(name, _COMMANDS))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(_COMMANDS.items()))
+
+
+@click.pass_context
+def _without_command(context: click.Context) -> None:
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def _show_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        click.echo(f"mono {__version__}")
+        context.exit()
+
+
+_VERSION = click.Option(
+    ["--version"],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
+
+mono = LazyGroup(
+    name="mono",
+    help="The lockfile-driven monorepo dependency manager for OCaml and MirageOS.",
+    epilog="mono reads mono.toml and *.opam, and writes mono.lock, duniverse/ and contexts/.",
+    params=[*global_options(hidden=False), _VERSION],
+    callback=_without_command,
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)

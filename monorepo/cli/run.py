@@ -1,0 +1,75 @@
+"""One run of ``mono``: parse, do, and turn whatever goes wrong into words and an exit code."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from monorepo.cli.group import NoSuchCommandError, mono
+from monorepo.cli.settings import Settings
+from monorepo.cli.words import as_expected, error_text
+from monorepo.errors import MonoError
+
+DONE, FAILED, MISUSED, FAULT, INTERRUPTED, UNREAD = 0, 1, 2, 70, 130, 141
+
+
+def run(arguments: Sequence[str] | None, command: click.Command = mono) -> int:
+    """Run ``command``; the exit code. Nothing is raised."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # whatever the locale: the same bytes
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    settings = Settings(os.environ)
+    try:
+        status = command.main(arguments, prog_name="mono", standalone_mode=False, obj=settings)
+        sys.stdout.flush()
+    except click.UsageError as error:
+        _tell_misuse(error, settings)
+        return MISUSED
+    except click.ClickException as error:
+        settings.talk().complain(error_text(MonoError(error.format_message()), settings.directory))
+        return FAILED
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except SystemExit as ended:
+        # click ends the process itself in two cases: a shell asked to complete a word, or nobody reads.
+        return int(ended.code or DONE) if "_MONO_COMPLETE" in os.environ else UNREAD
+    except BrokenPipeError:
+        # Python flushes once more at its end: give it somewhere to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
+    except Exception as error:
+        if settings.debug:
+            settings.talk().complain(traceback.format_exc().rstrip())
+        expected = as_expected(error)
+        settings.talk().complain(error_text(expected or _fault(error), settings.directory))
+        return FAILED if expected else FAULT
+    return status if isinstance(status, int) else DONE
+
+
+def _tell_misuse(error: click.UsageError, settings: Settings) -> None:
+    from monorepo.document import nearest_hint
+
+    reason = error.format_message().rstrip(".")
+    hint = f"{error.ctx.command_path} --help tells more" if error.ctx else ""
+    if isinstance(error, click.NoSuchOption):
+        reason = f'there is no option "{error.option_name}"'
+        if error.ctx is not None:
+            known = (
+                name for option in error.ctx.command.params for name in option.opts if name.startswith("--")
+            )
+            hint = nearest_hint(error.option_name, known)
+    elif isinstance(error, NoSuchCommandError):
+        hint = error.hint
+    told = MonoError(f"{reason[:1].lower()}{reason[1:]}", hint=hint)
+    settings.talk().complain(error_text(told, settings.directory))
+
+
+def _fault(error: Exception) -> MonoError:
+    words = " ".join(str(error).split())
+    told = f"{type(error).__name__}: {words}" if words else type(error).__name__
+    return MonoError(f"mono itself failed: {told}; please report this with what --debug adds")

@@ -1,0 +1,101 @@
+"""What a lock says and what became of it, in a few lines."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from monorepo.lock.difference import Difference
+from monorepo.lock.model import Kind, Lock, LockedPackage, LockedRepository
+
+
+_TOLD_ONE_BY_ONE = 3
+
+
+@contextmanager
+def stopwatch() -> Iterator[Callable[[], float]]:
+    """The seconds since it was started, whenever asked."""
+    started = time.monotonic()
+    yield lambda: time.monotonic() - started
+
+
+def package_row(package: LockedPackage) -> dict[str, object]:
+    """A package as ``--json`` shows it."""
+    return {
+        "name": package.name,
+        "version": package.version,
+        "kind": package.kind.value,
+        "targets": list(package.targets),
+        "directory": package.directory,
+        "repository": package.repository,
+    }
+
+
+def lock_summary(lock: Lock, seconds: float, *, changed: bool) -> str:
+    """``locked 24 packages (18 vendored, …) for host in 0.4 s``."""
+    kinds = Counter(package.kind for package in lock.packages)
+    counts = ", ".join(f"{kinds[kind]} {kind.value}" for kind in Kind if kinds[kind])
+    targets = ", ".join(target.name for target in lock.targets)
+    done = "locked" if changed else "unchanged:"
+    return f"{done} {_count(len(lock.packages), 'package')} ({counts}) for {targets} in {seconds:.1f} s"
+
+
+def change_lines(difference: Difference) -> Iterator[str]:
+    """One line for each repository, package and source that is not as it was."""
+    changed = _colored("~", "yellow")
+    lines = [
+        *(f"{changed} repository {_states(was, now)}" for was, now in difference.repositories),
+        *(f"{_colored('+', 'green')} {package.name} {package.version}" for package in difference.added),
+        *(f"{_colored('-', 'red')} {package.name} {package.version}" for package in difference.removed),
+        *(f"{changed} {now.name} {was.version} -> {now.version}" for was, now in difference.updated),
+        *(f"{changed} {line}" for line in _recorded(difference)),
+        *(f"{changed} source of {directory}" for directory in difference.sources),
+    ]
+    yield from lines or (f"{changed} {part.replace('_', ' ')}" for part in difference.others)
+
+
+def _recorded(difference: Difference) -> Iterator[str]:
+    """What is otherwise the same is told together: a target more concerns every package."""
+    by_change: dict[str, list[LockedPackage]] = {}
+    for was, now in difference.recorded:
+        by_change.setdefault(_what_changed(was, now), []).append(now)
+    for change, packages in by_change.items():
+        if len(packages) > _TOLD_ONE_BY_ONE:
+            yield f"{_count(len(packages), 'package')}: {change}"
+        else:
+            yield from (f"{package.name} {package.version}: {change}" for package in packages)
+
+
+def _states(was: LockedRepository | None, now: LockedRepository | None) -> str:
+    if now is None:
+        assert was is not None  # one of the two is there
+        return f"{was.name} is gone"
+    if was is None:
+        return f"{now.name} is new, at {_state(now)}"
+    if was.url != now.url:
+        return f"{now.name} {was.url} -> {now.url}"
+    return f"{now.name} {_state(was)} -> {_state(now)}"
+
+
+def _state(repository: LockedRepository) -> str:
+    return (repository.commit or (repository.content or "").removeprefix("sha256:"))[:12]
+
+
+def _what_changed(before: LockedPackage, after: LockedPackage) -> str:
+    if before.kind is not after.kind:
+        return f"{before.kind} -> {after.kind}"
+    fields = ("repository", "targets", "directory", "dependencies", "metadata", "flags", "reason")
+    changed = [field for field in fields if getattr(before, field) != getattr(after, field)]
+    return f"other {' and '.join(changed)}"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def _colored(sign: str, color: str) -> str:
+    return click.style(sign, fg=color)

@@ -1,0 +1,70 @@
+"""Errors in words: what is wrong and where, the line it is about, and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from monorepo.errors import MonoError, UnsolvableError
+
+_LINE = re.compile(r"(?P<file>[^\n:]+):(?P<line>[0-9]+)(?::[0-9]+)?")
+
+
+def error_text(error: MonoError, folder: Path) -> str:
+    """All that is to be said of ``error``; ``folder`` is where the files in its place are."""
+    return "\n".join(_lines(error, folder))
+
+
+def as_expected(error: Exception) -> MonoError | None:
+    """``error`` as one that can be told in words, whichever room it is from; None for a fault of mono's."""
+    from builder.errors import BuilderError
+    from overlays.errors import OpamSyntaxError, PackageUnreadable, RepositoryUnreadable
+
+    match error:
+        case UnsolvableError():
+            from monorepo.cli.explanation import in_words
+
+            return in_words(error)
+        case MonoError():
+            return error
+        case OpamSyntaxError():
+            place = f"{error.place}:{error.line}:{error.column}"
+            return MonoError(error.reason, place, details=(error.source_line,))
+        case RepositoryUnreadable() | PackageUnreadable():
+            return MonoError(str(error))
+        case BuilderError():
+            return MonoError(error.reason, error.place, error.hint, error.details)
+        case OSError():
+            return MonoError(error.strerror or str(error), str(error.filename or ""))
+        case _:
+            return None
+
+
+def _lines(error: MonoError, folder: Path) -> Iterator[str]:
+    yield f"{click.style('error:', fg='red', bold=True)} {error}"
+    yield from (f"  {line}" for line in error.details or _source_line(error.place, folder))
+    if error.hint:
+        yield f"{click.style('hint:', fg='cyan', bold=True)} {error.hint}"
+
+
+def _source_line(place: str, folder: Path) -> tuple[str, ...]:
+    """The line that ``place`` points at, where it is one of a file that can be read."""
+    where = _LINE.fullmatch(place)
+    if where is None:
+        return ()
+    try:
+        lines = (folder / where["file"]).read_text(encoding="utf-8", errors="replace").split("\n")
+        line = lines[int(where["line"]) - 1].rstrip()
+    except (OSError, IndexError):
+        return ()
+    return (f"{where['line']} | {_visible(line)}",) if line else ()
+
+
+def _visible(text: str) -> str:
+    """``text`` without what a terminal would take for a command."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text.expandtabs())[
+        :200
+    ]

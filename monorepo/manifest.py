@@ -1,0 +1,362 @@
+"""mono.toml: what a project asks for, and what holds where it says nothing (docs/mono-toml.md)."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from monorepo.document import Table, decode, line_of, line_of_text, nearest_hint, read_document, refusing
+from monorepo.errors import ManifestError, TargetError
+from monorepo.repository_url import ImpossibleUrlError, RepositorySetting, repository_setting
+from solver.formula import Value
+from solver.request import Restriction
+
+FILE = "mono.toml"
+
+DEFAULT_REPOSITORIES = (
+    ("dune-universe", "git+https://github.com/dune-universe/opam-overlays.git"),
+    ("opam", "git+https://github.com/ocaml/opam-repository.git"),
+)
+"""Name and url, the first first: dune ports before what they are ports of."""
+
+DEFAULT_TARGETS = ("host",)
+
+_SKIPPED_FOLDERS = frozenset({"_build", "_opam", "duniverse", "contexts", "node_modules"})
+_PACKAGE = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_+-]+")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+_MIRROR = re.compile(r"file:///\S+|https?://[^/\s@]+(?:/\S*)?|[^:\s]+")
+_BARE_VERSION = re.compile(r'("(?:[^"\\]|\\.)*")|([<>]=?|!?=)(\s*)([0-9A-Za-z][0-9A-Za-z.+~_-]*)')
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """One of the project's own packages; ``file`` is its opam file, relative to the project, with ``/``."""
+
+    name: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSetting:
+    """``[targets.NAME]`` as written, for `targets.reader.define_target`; ``place`` is file and line."""
+
+    name: str
+    table: Mapping[str, object]
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a project asks for.
+
+    Args:
+        project: its name; that of the first root where mono.toml has none.
+        roots: sorted by name.
+        repositories: the first wins for one ``name.version``.
+        ocaml: the bound on the compiler, None where there is none.
+        constraints: the user's bounds on packages, in the order written.
+        provided: names installed outside, sorted.
+        variables: opam variables for every target, sorted by name.
+        targets: names of the targets to lock and build for, in the order written.
+        target_settings: the project's own targets and changes to built-in ones, sorted by name.
+        archive_mirrors: base urls in opam's cache layout, in the order they are asked.
+        stated: the keys that mono.toml itself has, dotted (``solve.provided``): what a root's opam file says
+            may fill in the others.
+    """
+
+    project: str
+    roots: tuple[Root, ...]
+    repositories: tuple[RepositorySetting, ...]
+    ocaml: Restriction | None = None
+    constraints: tuple[Restriction, ...] = ()
+    provided: tuple[str, ...] = ()
+    variables: tuple[tuple[str, Value], ...] = ()
+    targets: tuple[str, ...] = DEFAULT_TARGETS
+    target_settings: tuple[TargetSetting, ...] = ()
+    archive_mirrors: tuple[str, ...] = ()
+    stated: frozenset[str] = frozenset()
+
+    @property
+    def restrictions(self) -> tuple[Restriction, ...]:
+        """Every bound, the compiler's first."""
+        return (self.ocaml, *self.constraints) if self.ocaml else self.constraints
+
+    @property
+    def digest_material(self) -> bytes:
+        """What a lock depends on here, in one form: comments, order of keys and spelling do not count."""
+        meaning = {
+            "project": self.project,
+            "roots": [[root.name, root.file] for root in self.roots],
+            "repositories": [[repository.name, repository.url] for repository in self.repositories],
+            "restrictions": [[restriction.name, restriction.text] for restriction in self.restrictions],
+            "provided": self.provided,
+            "variables": self.variables,
+            "targets": self.targets,
+            "target-settings": [[setting.name, setting.table] for setting in self.target_settings],
+            "archive-mirrors": self.archive_mirrors,
+            "stated": sorted(self.stated),
+        }
+        return json.dumps(meaning, sort_keys=True, default=str).encode("ascii")
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """The manifest of the project in ``folder``; with no mono.toml there, the defaults.
+
+    Raises:
+        ManifestError: mono.toml is no TOML, has an unknown key, a wrong type or an impossible value, or asks
+            for another mono; or a root has no opam file in the tree.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return _manifest(Table({}), "", folder)
+    text = decode(path.read_bytes(), FILE, ManifestError)
+    top = read_document(text, FILE, ManifestError)
+    with refusing(ManifestError, text, FILE):
+        return _manifest(top, text, folder)
+
+
+def parse_constraint(text: str, place: str) -> Restriction:
+    """A bound such as ``lwt {>= "5.6" & < "6"}``; a version may go without its quotes.
+
+    Raises:
+        ManifestError: it does not read as one package with a condition in braces; at ``place``.
+    """
+    return _restriction(text, place, text, 'lwt {>= "5.6" & < "6"}')
+
+
+def _restriction(text: str, place: str, written: str, example: str) -> Restriction:
+    """``text`` as a restriction; an error shows what was ``written`` and an ``example``."""
+    from overlays.errors import OpamSyntaxError
+    from overlays.formulas import parse_dependency
+
+    try:
+        dependency = parse_dependency(_quote_versions(text), place)
+    except OpamSyntaxError as error:
+        reason = f'"{written}" is no bound in opam\'s syntax: {error.reason}'
+        raise ManifestError(reason, place, f"write it as in {example}") from None
+    if dependency.condition is None:
+        hint = f"write it as in {example}; dependencies belong in an opam file"
+        raise ManifestError(f'"{written}" bounds nothing', place, hint)
+    return Restriction(dependency.name, dependency.condition, text, place)
+
+
+def _quote_versions(text: str) -> str:
+    return _BARE_VERSION.sub(lambda part: part[1] or f'{part[2]}{part[3]}"{part[4]}"', text)
+
+
+def _manifest(top: Table, text: str, folder: Path) -> Manifest:
+    """What ``top`` says, complete; raises `UnacceptableError` for what is written in it."""
+    # First of all: a mono that is too old knows too few keys to judge the rest.
+    _require_mono(top)
+    top.only("requires-mono", "project", "repositories", "solve", "variables", "targets", "mirrors")
+    project, solve, mirrors = top.table("project"), top.table("solve"), top.table("mirrors")
+    project.only("name", "roots")
+    solve.only("ocaml", "constraints", "provided")
+    mirrors.only("archives")
+    roots = _roots(project, folder)
+    return Manifest(
+        project=_project_name(project) or roots[0].name,
+        roots=roots,
+        repositories=_repositories(top, folder),
+        ocaml=_ocaml(solve, text),
+        constraints=_constraints(solve, text),
+        provided=tuple(sorted(_package_names(solve, "provided"))),
+        variables=_variables(top.table("variables")),
+        targets=_targets_to_build(top.table("targets")),
+        target_settings=_target_settings(top.table("targets"), text),
+        archive_mirrors=_archive_mirrors(mirrors),
+        stated=frozenset(_stated(top)),
+    )
+
+
+def _require_mono(top: Table) -> None:
+    wanted = top.text_or_none("requires-mono")
+    if wanted is None:
+        return
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    from monorepo import __version__
+
+    try:
+        accepted = SpecifierSet(wanted)
+    except InvalidSpecifier:
+        hint = 'write a range as Python does, as in ">=0.1,<2" (PEP 440)'
+        raise top.unacceptable("requires-mono", f'"{wanted}" is no range of versions', hint) from None
+    if not accepted.contains(__version__, prereleases=True):
+        reason = f"this project asks for mono {wanted}, and this is mono {__version__}"
+        raise top.unacceptable("requires-mono", reason, "install a mono in that range")
+
+
+def _project_name(project: Table) -> str | None:
+    name = project.text_or_none("name")
+    if name is not None and not _NAME.fullmatch(name):
+        hint = "use letters, digits, dashes, dots, underscores and plus signs, a letter or digit first"
+        raise project.unacceptable("name", f'"{name}" cannot name a project', hint)
+    return name
+
+
+def _roots(project: Table, folder: Path) -> tuple[Root, ...]:
+    names = _package_names(project, "roots")
+    if "roots" in project and not names:
+        raise project.unacceptable(
+            "roots", "a project has at least one root", "name a package, or leave roots out"
+        )
+    if not names:
+        return _roots_at_top(folder)
+    files: dict[str, list[str]] = {}
+    for file in sorted(_opam_files(folder)):
+        files.setdefault(_package_of(file), []).append(file)
+    for position, name in enumerate(names):
+        if name not in files:
+            hint = nearest_hint(name, files)
+            raise project.unacceptable(("roots", position), f"there is no {name}.opam in the tree", hint)
+        if len(files[name]) > 1:
+            reason = f"{name} has more than one opam file: {', '.join(files[name])}"
+            raise project.unacceptable(("roots", position), reason, "keep one of them")
+    return tuple(Root(name, files[name][0]) for name in sorted(names))
+
+
+def _roots_at_top(folder: Path) -> tuple[Root, ...]:
+    names = sorted(path.stem for path in folder.glob("*.opam") if path.is_file() and path.stem)
+    if not names:
+        hint = f"write an opam file, or name roots that are further down in {FILE}: [project] roots = […]"
+        raise ManifestError("there is no opam file here", "", hint)
+    for name in names:
+        if not _is_package(name):
+            raise ManifestError(f'"{name}" cannot name a package', f"{name}.opam:1", "rename the file")
+    return tuple(Root(name, f"{name}.opam") for name in names)
+
+
+def _opam_files(folder: Path) -> Iterator[str]:
+    """Every opam file of the tree, relative, with ``/``; not of built, vendored or hidden folders."""
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in _SKIPPED_FOLDERS]
+        for name in files:
+            if name.endswith(".opam"):
+                yield (Path(parent) / name).relative_to(folder).as_posix()
+
+
+def _package_of(file: str) -> str:
+    return file.rpartition("/")[2].removesuffix(".opam")
+
+
+def _repositories(top: Table, folder: Path) -> tuple[RepositorySetting, ...]:
+    if "repositories" not in top:
+        return tuple(repository_setting(name, url, folder) for name, url in DEFAULT_REPOSITORIES)
+    tables = top.tables("repositories")
+    if not tables:
+        raise top.unacceptable(
+            "repositories", "there is nothing to choose from", "name a repository, or leave this out"
+        )
+    settings: dict[str, RepositorySetting] = {}
+    for table in tables:
+        table.only("name", "url")
+        name, url = table.text("name"), table.text("url")
+        if not _NAME.fullmatch(name):
+            raise table.unacceptable(
+                "name", f'"{name}" cannot name a repository', "use letters, digits, dashes and dots"
+            )
+        if name in settings:
+            raise table.unacceptable("name", f'there are two repositories called "{name}"')
+        try:
+            settings[name] = repository_setting(name, url, folder)
+        except ImpossibleUrlError as error:
+            raise table.unacceptable("url", error.reason, error.hint) from None
+    return tuple(settings.values())
+
+
+def _ocaml(solve: Table, text: str) -> Restriction | None:
+    bound = solve.text_or_none("ocaml")
+    if bound is None:
+        return None
+    place = f"{FILE}:{line_of_text(text, ('solve', 'ocaml'), bound)}"
+    return _restriction(f"ocaml {{{bound}}}", place, bound, '>= "5.2" & < "5.4"')
+
+
+def _constraints(solve: Table, text: str) -> tuple[Restriction, ...]:
+    return tuple(
+        parse_constraint(bound, f"{FILE}:{line_of_text(text, ('solve', 'constraints', position), bound)}")
+        for position, bound in enumerate(solve.texts("constraints"))
+    )
+
+
+def _package_names(table: Table, key: str) -> tuple[str, ...]:
+    names = table.texts(key)
+    for position, name in enumerate(names):
+        if not _is_package(name):
+            hint = "give names of packages alone; bounds belong in solve.constraints"
+            raise table.unacceptable((key, position), f'"{name}" cannot name a package', hint)
+        if name in names[:position]:
+            raise table.unacceptable((key, position), f'"{name}" is there twice')
+    return names
+
+
+def _is_package(name: str) -> bool:
+    return _PACKAGE.fullmatch(name) is not None
+
+
+def _variables(table: Table) -> tuple[tuple[str, Value], ...]:
+    for name in table.content:
+        if not re.fullmatch(r"[A-Za-z0-9_+-]+", name):
+            hint = "use letters, digits, dashes, underscores and plus signs"
+            raise table.unacceptable(name, f'"{name}" cannot name an opam variable', hint)
+    return table.variables()
+
+
+def _targets_to_build(targets: Table) -> tuple[str, ...]:
+    if "build" not in targets:
+        return DEFAULT_TARGETS
+    names = targets.texts("build")
+    if not names:
+        raise targets.unacceptable(
+            "build", "there is no target to build for", 'name one, as in build = ["host"]'
+        )
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            raise targets.unacceptable(("build", position), f'"{name}" is there twice')
+        if name not in targets:
+            _check_built_in(targets, position, name)
+    return names
+
+
+def _check_built_in(targets: Table, position: int, name: str) -> None:
+    from monorepo.targets.reader import load_target
+
+    try:
+        load_target(name)
+    except TargetError as error:
+        raise targets.unacceptable(("build", position), error.reason, error.hint) from None
+
+
+def _target_settings(targets: Table, text: str) -> tuple[TargetSetting, ...]:
+    return tuple(
+        TargetSetting(name, targets.table(name).content, f"{FILE}:{_line_of_target(text, name)}")
+        for name in sorted(targets.content)
+        if name != "build"
+    )
+
+
+def _line_of_target(text: str, name: str) -> int:
+    header = f"\n[targets.{name}]"
+    before, found, _ = f"\n{text}".partition(header)
+    return before.count("\n") + 1 if found else line_of(text, ("targets", name))
+
+
+def _archive_mirrors(mirrors: Table) -> tuple[str, ...]:
+    urls = mirrors.texts("archives")
+    for position, url in enumerate(urls):
+        if not _MIRROR.fullmatch(url):
+            hint = "a mirror is the base of an opam cache: https://…, http://…, file:///… or a relative path"
+            raise mirrors.unacceptable(("archives", position), f'"{url}" cannot be a mirror', hint)
+    return urls
+
+
+def _stated(top: Table) -> Iterator[str]:
+    for key, value in top.content.items():
+        yield key
+        if isinstance(value, dict):
+            yield from (f"{key}.{inner}" for inner in value)
