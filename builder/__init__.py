@@ -3,3 +3,5 @@
 A program of its own (``mono-build``). It imports nothing of mono but lives beside it; the format of a
 context (docs/context-format.md) is all the two share.
 """
+
+__version__ = "0.1.0"

@@ -12,7 +12,6 @@ import click
 from monorepo.lock.difference import Difference
 from monorepo.lock.model import Kind, Lock, LockedPackage, LockedRepository
 
-
 _TOLD_ONE_BY_ONE = 3
 
 

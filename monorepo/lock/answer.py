@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from monorepo.errors import LockError, UnsolvableError
 from monorepo.lock.compose import compose_lock
@@ -17,13 +18,15 @@ from monorepo.repositories import open_repositories
 from overlays.errors import PackageUnreadable
 from overlays.stack import RepositoryStack
 from solver.certificate import Locked, Violation, certify
-from solver.explanation import Explanation, explain
 from solver.optimise import solve
 from solver.package import Package
 from solver.replay import replay
 from solver.solution import Unsolvable
 from solver.universe import Universe, Unreadable, build_universe
 from solver.version import Version
+
+if TYPE_CHECKING:
+    from solver.explanation import Explanation
 
 
 @dataclass
@@ -53,6 +56,8 @@ class OpenProject:
         universe = build_universe(self.project.request, _Index(self.stack, self.pins))
         solution = solve(universe)
         if isinstance(solution, Unsolvable):
+            from solver.explanation import explain
+
             raise NoAnswerError(
                 "no versions meet what is asked",
                 explanation=explain(universe),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import click
 
 from monorepo.cli import wiring
@@ -40,6 +42,8 @@ def make_lock(settings: Settings, upgrade: bool = False, as_json: bool = False) 
     from monorepo.locking import lock_project
 
     talk = settings.talk()
+    # A lock makes some hundred thousand values that live to its end: looking for cycles among them is in vain.
+    gc.disable()
     with stopwatch() as seconds, wiring.http() as http:
         git = wiring.git(settings.cache)
         report = lock_project(settings.directory, cache=settings.cache, http=http, git=git, upgrade=upgrade)

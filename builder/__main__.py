@@ -1,0 +1,5 @@
+"""`python -m builder` is `mono-build`."""
+
+from builder.cli import main
+
+main()

@@ -1,0 +1,108 @@
+"""Takes artefacts out of dune's build folder: finds, copies, strips, checks and hashes them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder.context import Check, Context
+from builder.digest import file_digest
+from builder.errors import ArtefactError, ToolError
+from builder.processes import run
+from builder.toolchain import Installation
+
+_ELF = b"\x7fELF"
+_BYTECODE = b"Caml1999X"
+_TRAILER = 12
+_BUILD_ID = ".note.gnu.build-id"
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """A finished file: its name, place, where below dune's build folder it came from, bytes and hash."""
+
+    name: str
+    path: Path
+    source: str
+    size: int
+    digest: str
+
+
+def take_artefacts(
+    context: Context, installation: Installation, build_folder: Path, folder: Path, *, stripped: bool
+) -> tuple[Artefact, ...]:
+    """Copy every artefact that the context expects into ``folder``, made anew, and check each copy.
+
+    With ``stripped``, debug information and the linker's build id, which tell where a file was built, are
+    removed from executables.
+
+    Raises:
+        ArtefactError: a glob matches nothing, two artefacts have one name, or a check fails.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    taken: dict[str, Path] = {}
+    for glob in context.artefacts:
+        for source in _matches(glob, build_folder, context):
+            if taken.setdefault(source.name, source) != source:
+                raise ArtefactError("two artefacts have this name", place=source.name)
+    environment = {**dict(context.environment), "PATH": installation.search_path}
+    artefacts: list[Artefact] = []
+    for name, source in sorted(taken.items()):
+        path = folder / name
+        shutil.copyfile(source, path)
+        path.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
+        if stripped:
+            _strip(path, installation.strip, environment)
+        for check in context.checks:
+            _ask(check, path, environment)
+        relative = source.relative_to(build_folder).as_posix()
+        artefacts.append(Artefact(name, path, relative, path.stat().st_size, file_digest(path)))
+    return tuple(artefacts)
+
+
+def _matches(glob: str, build_folder: Path, context: Context) -> Iterator[Path]:
+    found = [
+        path for path in sorted(build_folder.glob(glob)) if path.is_file() and not path.name.startswith(".")
+    ]
+    if not found:
+        raise ArtefactError(
+            "dune succeeded, but nothing that it built is called so",
+            place=glob,
+            hint=f"is it enabled in the dune context {context.dune.context}, and does "
+            f"{context.dune.arguments[-1]} build it? The artefacts of a target can be set in mono.toml",
+        )
+    yield from found
+
+
+def _strip(path: Path, strip: str | None, environment: Mapping[str, str]) -> None:
+    """Strip a native executable; bytecode stands behind its end, where strip would cut it off."""
+    with path.open("rb") as file:
+        start = file.read(len(_ELF))
+        file.seek(max(0, path.stat().st_size - _TRAILER))
+        is_native = start == _ELF and not file.read().startswith(_BYTECODE)
+    if not is_native:
+        return
+    if strip is None:
+        raise ToolError("is not on PATH, and without a sandbox artefacts must be stripped", place="strip")
+    command = (strip, "--strip-debug", f"--remove-section={_BUILD_ID}", str(path))
+    completed = run(command, folder=path.parent, environment=environment)
+    if completed.status != 0:
+        raise ArtefactError(
+            f"cannot be stripped by {strip}",
+            place=path.name,
+            details=tuple(completed.output.splitlines()[:3]),
+        )
+
+
+def _ask(check: Check, path: Path, environment: Mapping[str, str]) -> None:
+    arguments = tuple(argument.replace("%{artefact}", str(path)) for argument in check.arguments)
+    completed = run((check.tool, *arguments), folder=path.parent, environment=environment)
+    if completed.status != 0 or check.expected not in completed.output:
+        raise ArtefactError(
+            f"`{check.tool} {' '.join(check.arguments)}` does not answer {check.expected}",
+            place=path.name,
+            details=tuple(completed.output.splitlines()[:5]) or (f"exit status {completed.status}",),
+        )

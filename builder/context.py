@@ -1,0 +1,310 @@
+"""The context format: all that a builder needs besides the sources (docs/context-format.md).
+
+A context is a folder ``contexts/TARGET/`` with ``context.json``, which this module reads and writes,
+and ``dune-workspace``, which dune reads. The format has a version; a reader refuses every other
+one, and every key that it does not know, because what it would ignore may be a condition.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from builder.errors import ContextError
+
+FORMAT = "mono-context"
+VERSION = 1
+FILE_NAME = "context.json"
+
+_HINT = "write the contexts anew with `mono contexts`"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """``folder`` leads from the context folder to the project; ``packages`` are its own that are built."""
+
+    name: str
+    folder: str
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """What is installed outside the sources.
+
+    Args:
+        name: the findlib toolchain, None for the host's own compiler.
+        ocaml, dune: the numeric versions expected (``5.4.1``), None where any will do.
+        packages: opam packages that are expected there and that the sources may link with.
+        tools: further programs that must be on PATH.
+    """
+
+    name: str | None
+    ocaml: str | None
+    dune: str | None
+    packages: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dune:
+    """How dune is called in the project's folder: ``arguments``, then a build folder and a number of jobs."""
+
+    context: str
+    workspace: str
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the build may read of the project, by path from its folder.
+
+    ``files`` and ``folders`` carry digests (`builder.digest`); in ``closed`` folders nothing else may be,
+    names that begin with a dot apart.
+    """
+
+    files: tuple[tuple[str, str], ...]
+    folders: tuple[tuple[str, str], ...]
+    closed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """``tool arguments``, ``%{artefact}`` replaced, must succeed and its output contain ``expected``."""
+
+    tool: str
+    arguments: tuple[str, ...]
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """The fixed places that sources, build folder and home have in a sandbox, so that no other path leaks."""
+
+    sources: str
+    build: str
+    home: str
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One context, whole. ``artefacts`` are globs under dune's build folder; each must match something."""
+
+    project: Project
+    target: str
+    description: str
+    toolchain: Toolchain
+    dune: Dune
+    environment: tuple[tuple[str, str], ...]
+    inputs: Inputs
+    artefacts: tuple[str, ...]
+    checks: tuple[Check, ...]
+    sandbox: Sandbox
+
+
+def render(context: Context) -> str:
+    """The bytes of context.json, the same for the same context."""
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "project": {
+            "name": context.project.name,
+            "folder": context.project.folder,
+            "packages": list(context.project.packages),
+        },
+        "target": {"name": context.target, "description": context.description},
+        "toolchain": {
+            "name": context.toolchain.name,
+            "ocaml": context.toolchain.ocaml,
+            "dune": context.toolchain.dune,
+            "packages": list(context.toolchain.packages),
+            "tools": list(context.toolchain.tools),
+        },
+        "dune": {
+            "context": context.dune.context,
+            "workspace": context.dune.workspace,
+            "arguments": list(context.dune.arguments),
+        },
+        "environment": dict(context.environment),
+        "inputs": {
+            "files": dict(context.inputs.files),
+            "folders": dict(context.inputs.folders),
+            "closed": list(context.inputs.closed),
+        },
+        "artefacts": list(context.artefacts),
+        "checks": [
+            {"tool": check.tool, "arguments": list(check.arguments), "expected": check.expected}
+            for check in context.checks
+        ],
+        "sandbox": {
+            "sources": context.sandbox.sources,
+            "build": context.sandbox.build,
+            "home": context.sandbox.home,
+        },
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def read_context(folder: Path) -> Context:
+    """The context in ``folder``.
+
+    Raises:
+        ContextError: there is none, it is damaged, or of another format or version.
+    """
+    path = folder / FILE_NAME
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ContextError("there is no context here", place=str(path), hint=_HINT) from None
+    except (OSError, UnicodeError) as error:
+        raise ContextError(f"cannot be read ({error})", place=str(path), hint=_HINT) from error
+    return parse(text, place=str(path))
+
+
+def parse(text: str, *, place: str = FILE_NAME) -> Context:
+    """The context that ``text`` writes; ``place`` is where errors say it came from.
+
+    Raises:
+        ContextError: it is damaged, or of another format or version.
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ContextError(f"is not JSON ({error})", place=place, hint=_HINT) from error
+    document = _Table(value, place)
+    if document.value("format") != FORMAT:
+        raise ContextError(f'is not a context: its format is not "{FORMAT}"', place=place, hint=_HINT)
+    if document.value("version") != VERSION:
+        raise ContextError(
+            f"is of version {document.value('version')!r} of the format; this builder reads {VERSION}",
+            place=place,
+            hint="use the mono-build that belongs to the mono that wrote it",
+        )
+    context = _context(document)
+    document.close()
+    if not context.artefacts:
+        raise ContextError("expects no artefact", place=place, hint=_HINT)
+    return context
+
+
+def _context(document: _Table) -> Context:
+    project, target = document.table("project"), document.table("target")
+    toolchain, dune = document.table("toolchain"), document.table("dune")
+    inputs, sandbox = document.table("inputs"), document.table("sandbox")
+    context = Context(
+        project=Project(project.text("name"), project.text("folder"), project.texts("packages")),
+        target=target.text("name"),
+        description=target.text("description"),
+        toolchain=Toolchain(
+            name=toolchain.optional_text("name"),
+            ocaml=toolchain.optional_text("ocaml"),
+            dune=toolchain.optional_text("dune"),
+            packages=toolchain.texts("packages"),
+            tools=toolchain.texts("tools"),
+        ),
+        dune=Dune(dune.text("context"), dune.path("workspace"), dune.texts("arguments")),
+        environment=document.table("environment").pairs(),
+        inputs=Inputs(
+            files=inputs.table("files").digests(),
+            folders=inputs.table("folders").digests(),
+            closed=inputs.texts("closed"),
+        ),
+        artefacts=document.paths("artefacts"),
+        checks=tuple(_check(table) for table in document.tables("checks")),
+        sandbox=Sandbox(sandbox.place("sources"), sandbox.place("build"), sandbox.place("home")),
+    )
+    for table in (project, target, toolchain, dune, inputs, sandbox):
+        table.close()
+    return context
+
+
+def _check(table: _Table) -> Check:
+    check = Check(table.text("tool"), table.texts("arguments"), table.text("expected"))
+    table.close()
+    return check
+
+
+class _Table:
+    """A JSON object that is read key by key, and in the end must have had no others."""
+
+    def __init__(self, value: object, place: str) -> None:
+        if not isinstance(value, dict):
+            raise ContextError(f"must be an object, not {_shown(value)}", place=place, hint=_HINT)
+        self._members: Mapping[str, object] = value
+        self._place = place
+        self._read: set[str] = set()
+
+    def value(self, key: str) -> object:
+        if key not in self._members:
+            raise ContextError(f'lacks "{key}"', place=self._place, hint=_HINT)
+        self._read.add(key)
+        return self._members[key]
+
+    def table(self, key: str) -> _Table:
+        return _Table(self.value(key), self._at(key))
+
+    def tables(self, key: str) -> list[_Table]:
+        return [_Table(member, f"{self._at(key)}[{index}]") for index, member in enumerate(self._list(key))]
+
+    def text(self, key: str) -> str:
+        return self._as_text(self.value(key), key)
+
+    def optional_text(self, key: str) -> str | None:
+        return None if self.value(key) is None else self.text(key)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        return tuple(self._as_text(member, f"{key}[{index}]") for index, member in enumerate(self._list(key)))
+
+    def path(self, key: str) -> str:
+        return self._as_path(self.text(key), key)
+
+    def paths(self, key: str) -> tuple[str, ...]:
+        return tuple(self._as_path(text, key) for text in self.texts(key))
+
+    def place(self, key: str) -> str:
+        """An absolute path of at least one part."""
+        text = self.text(key)
+        if (
+            not text.startswith("/")
+            or ".." in PurePosixPath(text).parts
+            or len(PurePosixPath(text).parts) < 2
+        ):
+            raise ContextError(f'"{text}" is not an absolute path', place=self._at(key), hint=_HINT)
+        return text
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        return tuple((key, self.text(key)) for key in self._members)
+
+    def digests(self) -> tuple[tuple[str, str], ...]:
+        return tuple((self._as_path(key, key), self.text(key)) for key in self._members)
+
+    def close(self) -> None:
+        for key in self._members:
+            if key not in self._read:
+                raise ContextError(f'has the unknown key "{key}"', place=self._place, hint=_HINT)
+
+    def _list(self, key: str) -> list[object]:
+        value = self.value(key)
+        if not isinstance(value, list):
+            raise ContextError(f"must be a list, not {_shown(value)}", place=self._at(key), hint=_HINT)
+        return value
+
+    def _as_text(self, value: object, key: str) -> str:
+        if not isinstance(value, str):
+            raise ContextError(f"must be a text, not {_shown(value)}", place=self._at(key), hint=_HINT)
+        return value
+
+    def _as_path(self, text: str, key: str) -> str:
+        path = PurePosixPath(text)
+        if path.is_absolute() or ".." in path.parts or not path.parts:
+            raise ContextError(f'"{text}" is not a path below a folder', place=self._at(key), hint=_HINT)
+        return text
+
+    def _at(self, key: str) -> str:
+        return f"{self._place}: {key}"
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)[:60]

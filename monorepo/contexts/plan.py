@@ -1,0 +1,139 @@
+"""Decides what `contexts/` holds: a pure function of the lock and of the digests of what was pulled."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from builder.context import Check, Context, Dune, Inputs, Project, Sandbox, Toolchain, render
+from builder.digest import bytes_digest
+from monorepo.contexts.workspace import render_workspace, workspace_language
+from monorepo.lock.model import Kind, Lock
+from monorepo.targets.definition import Target
+from solver.version import Version
+
+FOLDER = "contexts"
+DUNIVERSE = "duniverse"
+
+SOURCE_DATE_EPOCH = "315532800"
+"""1 January 1980, the first moment that every archive format can write; a build has no other clock."""
+
+_ENVIRONMENT = (
+    ("DUNE_CACHE", "disabled"),
+    ("GIT_DIR", "/nonexistent"),  # what git would tell of the project is not among the inputs
+    ("LC_ALL", "C"),
+    ("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH),
+    ("TZ", "UTC"),
+)
+_SANDBOX = Sandbox(sources="/mono/sources", build="/mono/build", home="/mono/home")
+_COMPILERS = ("ocaml", "ocaml-base-compiler", "ocaml-variants", "ocaml-system")
+_NUMERIC = re.compile(r"\d+(?:\.\d+)*")
+
+_DUNE_FILE = """\
+; Written by mono: contexts hold no sources.
+(data_only_dirs *)
+"""
+_GITIGNORE = """\
+# Written by mono: what mono-build makes is not for version control.
+/*/_work/
+/*/artefacts/
+"""
+
+
+def plan_contexts(lock: Lock, files: Mapping[str, str], folders: Mapping[str, str]) -> Mapping[str, str]:
+    """Every file that belongs below the project for this lock: path to text, sorted by path.
+
+    ``files`` and ``folders`` are digests (`builder.digest`) of the inputs by path from the project: mono.lock
+    itself and what is in duniverse/.
+    """
+    planned = {f"{FOLDER}/dune": _DUNE_FILE, f"{FOLDER}/.gitignore": _GITIGNORE}
+    for target in lock.targets:
+        workspace = render_workspace(target, workspace_language(locked_dune(lock)))
+        workspace_path = f"{FOLDER}/{target.name}/dune-workspace"
+        inputs = Inputs(
+            files=tuple(sorted({**files, workspace_path: bytes_digest(workspace.encode())}.items())),
+            folders=tuple(sorted(folders.items())),
+            closed=(DUNIVERSE,),
+        )
+        planned[workspace_path] = workspace
+        planned[f"{FOLDER}/{target.name}/context.json"] = render(
+            _context(lock, target, workspace_path, inputs)
+        )
+    return dict(sorted(planned.items()))
+
+
+def locked_dune(lock: Lock) -> Version | None:
+    """The version of dune in the lock, None where it has none."""
+    dune = lock.package("dune")
+    return None if dune is None else Version.parse(dune.version)
+
+
+def _context(lock: Lock, target: Target, workspace: str, inputs: Inputs) -> Context:
+    dune = locked_dune(lock)
+    roots = _roots(lock, target)
+    return Context(
+        project=Project(lock.project, "../..", roots),
+        target=target.name,
+        description=target.description,
+        toolchain=Toolchain(
+            name=target.toolchain,
+            ocaml=_locked_ocaml(lock),
+            dune=None if dune is None else _numeric(dune.text),
+            packages=_installed(lock, target),
+            tools=target.tools,
+        ),
+        dune=Dune(target.context, workspace, _dune_arguments(target, workspace, roots)),
+        environment=_ENVIRONMENT,
+        inputs=inputs,
+        artefacts=tuple(glob.replace("%{context}", target.context) for glob in target.artefacts),
+        checks=tuple(Check(check.tool, check.arguments, check.expected) for check in target.checks),
+        sandbox=_SANDBOX,
+    )
+
+
+def _dune_arguments(target: Target, workspace: str, roots: tuple[str, ...]) -> tuple[str, ...]:
+    """What dune is called with; of the tree's packages only the roots, which are locked, are installed."""
+    restriction = ("--only-packages", ",".join(roots)) if "@install" in target.build and roots else ()
+    return (
+        "build",
+        "--root",
+        ".",
+        "--workspace",
+        workspace,
+        "--profile",
+        "release",
+        "--no-config",
+        "--disable-promotion",
+        *restriction,
+        *(part.replace("%{context}", target.context) for part in target.build),
+    )
+
+
+def _roots(lock: Lock, target: Target) -> tuple[str, ...]:
+    packages = {package.name: package for package in lock.packages}
+    return tuple(root for root in lock.roots if root not in packages or target.name in packages[root].targets)
+
+
+def _installed(lock: Lock, target: Target) -> tuple[str, ...]:
+    """Names of the packages that are outside the sources: provided, virtual, or the compiler's."""
+    inside = (Kind.VENDORED, Kind.ROOT)
+    names = {
+        package.name
+        for package in lock.packages
+        if package.kind not in inside and target.name in package.targets
+    }
+    return tuple(sorted(names))
+
+
+def _locked_ocaml(lock: Lock) -> str | None:
+    """The number by which the compiler of the lock calls itself (5.4.1 for ocaml-variants.5.4.1+options)."""
+    for name in _COMPILERS:
+        compiler = lock.package(name)
+        if compiler is not None:
+            return _numeric(compiler.version)
+    return None
+
+
+def _numeric(version: str) -> str | None:
+    match = _NUMERIC.match(version)
+    return match[0] if match else None

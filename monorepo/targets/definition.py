@@ -1,0 +1,57 @@
+"""What a target is, once its data file and the project's own settings are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from solver.formula import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A question the builder asks of each artefact.
+
+    ``tool`` and ``arguments`` run with ``%{artefact}%`` replaced; the output must contain ``expected``.
+    """
+
+    tool: str
+    arguments: tuple[str, ...]
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One target, complete: a lock holds it whole, so that contexts follow from the lock alone.
+
+    Args:
+        name: ``host``, ``hvt``, ``linux-arm64``, …
+        description: one line for people.
+        variables: opam variables of the target (os, arch, …), sorted by name; never the machine's own.
+        context: the name of the dune context (exactly ``solo5`` for every Solo5 target).
+        toolchain: findlib toolchain, None for the host's own compiler.
+        requires: dependencies in opam's syntax (``"mirage-solo5" {>= "0.10.0" & < "0.11.0"}``) that are added
+            when a root depends on mirage-runtime.
+        provided: names among them that are installed outside the duniverse.
+        link_flags: for ocamlopt, as a list of words (``-cclib``, ``-z solo5-abi=hvt``).
+        c_flags: for the C compiler.
+        disable_dynamic_archives: dune's disable_dynamically_linked_foreign_archives.
+        build: dune targets to ask for.
+        artefacts: globs under dune's build folder, ``%{context}`` replaced; each must match something.
+        checks: asked of every artefact.
+        tools: programs that must be on PATH when it is built, beyond the compiler's and dune.
+    """
+
+    name: str
+    description: str
+    variables: tuple[tuple[str, Value], ...]
+    context: str
+    toolchain: str | None
+    requires: tuple[str, ...] = ()
+    provided: tuple[str, ...] = ()
+    link_flags: tuple[str, ...] = ()
+    c_flags: tuple[str, ...] = ()
+    disable_dynamic_archives: bool = False
+    build: tuple[str, ...] = ()
+    artefacts: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    tools: tuple[str, ...] = ()

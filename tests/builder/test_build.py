@@ -1,0 +1,358 @@
+"""Real builds with the machine's own OCaml and dune: in a sandbox and without one, once and twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from builder.build import Wishes, alone_in, build
+from builder.context import Check
+from builder.digest import file_digest
+from builder.errors import (
+    ArtefactError,
+    BuilderError,
+    ContextError,
+    DuneError,
+    InputsError,
+    ReproducibilityError,
+    ToolError,
+)
+from builder.processes import run
+from builder.sandbox import Wish
+from builder.twice import build_twice
+from tests.builder.projects import (
+    expecting,
+    make_context,
+    write_context,
+    write_files,
+    write_project,
+    write_script,
+)
+from tests.builder.toolchains import install_library, make_toolchain
+
+pytestmark = pytest.mark.ocaml
+
+SANDBOXES = [
+    pytest.param(
+        "require", marks=pytest.mark.skipif(shutil.which("bwrap") is None, reason="needs bubblewrap")
+    ),
+    "off",
+]
+RUN = "hello, the answer\n42"
+
+
+def wishes(sandbox: Wish = "off", **environment: str) -> Wishes:
+    return Wishes({**os.environ, **environment}, sandbox)
+
+
+def failing(
+    folder: Path, error: type[BuilderError], sandbox: Wish = "off", *, twice: bool = False
+) -> BuilderError:
+    with pytest.raises(error) as caught:
+        (build_twice if twice else build)(folder, wishes(sandbox))
+    return caught.value
+
+
+def changed(folder: Path, **changes: object) -> None:
+    """Write the project's context anew, for what is there now, with some fields changed."""
+    project = folder.parents[1]
+    write_context(project, replace(make_context(project), **changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("sandbox", SANDBOXES)
+def test_builds_and_records(sandbox: Wish, tmp_path: Path) -> None:
+    folder = write_project(tmp_path)
+    record = build(folder, wishes(sandbox))
+    program = folder / "artefacts" / "hello"
+    assert subprocess.check_output([program], text=True) == RUN
+    document = json.loads((folder / "build-record.json").read_text(encoding="utf-8"))
+    assert document["artefacts"] == [
+        {
+            "name": "hello",
+            "built": "install/default/bin/hello",
+            "size": program.stat().st_size,
+            "digest": file_digest(program),
+        }
+    ]
+    assert document["inputs"]["context"] == file_digest(folder / "context.json")
+    assert document["inputs"]["files"]["mono.lock"] == file_digest(tmp_path / "mono.lock")
+    assert document["sandbox"] == ("none" if sandbox == "off" else "bubblewrap")
+    assert document["stripped"] is (sandbox == "off")
+    assert document["reproduced"] is None
+    assert {tool["name"] for tool in document["toolchain"]["tools"]} >= {"dune", "ocamlopt"}
+    assert list(document["durations"]) == ["inputs", "toolchain", "dune", "artefacts"]
+    assert record.artefacts[0].digest == file_digest(program)
+
+
+@pytest.mark.parametrize("sandbox", SANDBOXES)
+def test_leaves_the_sources_alone(sandbox: Wish, tmp_path: Path) -> None:
+    folder = write_project(tmp_path)
+    before = sorted(path for path in tmp_path.rglob("*") if folder not in path.parents)
+    build(folder, wishes(sandbox))
+    assert sorted(path for path in tmp_path.rglob("*") if folder not in path.parents) == before
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "_work",
+        "artefacts",
+        "build-record.json",
+        "context.json",
+        "dune-workspace",
+    ]
+
+
+@pytest.mark.parametrize("sandbox", SANDBOXES)
+def test_twice_is_identical_and_the_same_as_once(sandbox: Wish, tmp_path: Path) -> None:
+    folder = write_project(tmp_path)
+    once = build(folder, wishes(sandbox))
+    twice = build_twice(folder, wishes(sandbox))
+    assert twice.reproduced is True
+    assert [artefact.digest for artefact in twice.artefacts] == [
+        artefact.digest for artefact in once.artefacts
+    ]
+    assert subprocess.check_output([folder / "artefacts" / "hello"], text=True) == RUN
+    assert json.loads((folder / "build-record.json").read_text(encoding="utf-8"))["reproduced"] is True
+
+
+def test_without_sandbox_or_strip_the_place_would_show(tmp_path: Path) -> None:
+    """What stripping is for: the place of the build is in what dune built, and not in the artefact."""
+    folder = write_project(tmp_path)
+    build(folder, wishes("off"))
+    place = os.fsencode(tmp_path)
+    assert place in (folder / "_work/dune/install/default/bin/hello").read_bytes()
+    assert place not in (folder / "artefacts" / "hello").read_bytes()
+
+
+LEAKS = {
+    "the time": "date +%N",
+    "chance": "od -An -N8 -tx8 /dev/urandom",
+    "the time zone": "date -d @0 +%H:%M",
+    "HOME": "echo $HOME",
+    "the umask": "umask",
+}
+"""What a project must not build in, as shell commands."""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("sandbox", SANDBOXES)
+@pytest.mark.parametrize("leak", LEAKS)
+def test_twice_finds(leak: str, sandbox: Wish, tmp_path: Path) -> None:
+    folder = write_project(tmp_path, {"bin/text": "", **_project_that_says(LEAKS[leak])})
+    error = failing(folder, ReproducibilityError, sandbox, twice=True)
+    assert error.place == "hello"
+    assert "first at byte" in error.reason
+    assert not (folder / "build-record.json").exists()
+
+
+def test_twice_finds_the_place_of_the_build(tmp_path: Path) -> None:
+    folder = write_project(tmp_path, _project_that_says("pwd"))
+    error = failing(folder, ReproducibilityError, twice=True)
+    assert error.place == "hello"
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="needs bubblewrap")
+def test_in_a_sandbox_the_place_of_the_build_is_always_the_same(tmp_path: Path) -> None:
+    folder = write_project(tmp_path, _project_that_says("pwd"))
+    build_twice(folder, wishes("require"))
+    assert subprocess.check_output([folder / "artefacts" / "hello"], text=True).startswith(
+        "hello, /mono/build/"
+    )
+
+
+def _project_that_says(command: str) -> dict[str, str]:
+    """A program into which the output of a shell command is built."""
+    return {
+        "bin/dune": f"""
+(executable
+ (name main)
+ (public_name hello)
+ (package hello)
+ (libraries greet)
+ (foreign_stubs (language c) (names stub)))
+(rule
+ (targets answer.ml)
+ (action (with-stdout-to answer.ml (system "printf 'let text = {{|%s|}}' \\"$({command})\\""))))
+"""
+    }
+
+
+def test_a_build_that_fails_names_the_first_error_and_leaves_the_last_artefacts(tmp_path: Path) -> None:
+    folder = write_project(tmp_path)
+    build(folder, wishes())
+    kept = file_digest(folder / "artefacts" / "hello")
+    write_files(tmp_path, {"bin/main.ml": "let () = 1 + true\n"})
+    error = failing(folder, DuneError)
+    assert error.place == "host"
+    assert error.details[0].startswith('File "bin/main.ml", line 1')
+    log = Path(error.hint.removeprefix("all that it said is in "))
+    assert "Error: This expression has type bool" in log.read_text(encoding="utf-8")
+    assert file_digest(folder / "artefacts" / "hello") == kept
+    assert (folder / "build-record.json").exists()
+
+
+def test_dunes_success_proves_nothing(tmp_path: Path) -> None:
+    folder = write_project(tmp_path)
+    changed(folder, artefacts=("install/default/bin/*", "default/dist/*.hvt"))
+    error = failing(folder, ArtefactError)
+    assert error.place == "default/dist/*.hvt"
+    assert "nothing that it built" in error.reason
+
+
+def test_two_artefacts_of_one_name(tmp_path: Path) -> None:
+    more = {"more/dune": "(executable (name main) (public_name more) (package hello))", "more/main.ml": ""}
+    folder = write_project(tmp_path, more)
+    changed(folder, artefacts=("default/bin/main.exe", "default/bin/*.exe"))
+    assert len(build(folder, wishes()).artefacts) == 1  # one file that two globs match is one artefact
+    changed(folder, artefacts=("default/bin/main.exe", "default/more/main.exe"))
+    error = failing(folder, ArtefactError)
+    assert (error.place, error.reason) == ("main.exe", "two artefacts have this name")
+
+
+def test_checks_are_asked(tmp_path: Path) -> None:
+    folder = write_project(tmp_path)
+    changed(folder, checks=(Check("readelf", ("-h", "%{artefact}"), "ELF64"),))
+    build(folder, wishes())
+    changed(folder, checks=(Check("readelf", ("-h", "%{artefact}"), "AArch64"),))
+    error = failing(folder, ArtefactError)
+    assert (error.place, error.reason) == ("hello", "`readelf -h %{artefact}` does not answer AArch64")
+
+
+def test_bytecode_is_not_stripped(tmp_path: Path) -> None:
+    """strip would cut off the program, which stands behind the end of the runtime."""
+    folder = write_project(
+        tmp_path,
+        {
+            "bin/dune": "(executable (name main) (modes byte) (link_flags (-custom)))",
+            "bin/main.ml": 'let () = print_string "bytecode"',
+        },
+    )
+    dune = make_context(tmp_path).dune
+    arguments = (*dune.arguments[:-3], "bin/main.bc")
+    changed(folder, artefacts=("default/bin/main.bc",), dune=replace(dune, arguments=arguments))
+    build(folder, wishes())
+    assert (folder / "artefacts" / "main.bc").read_bytes().startswith(b"\x7fELF")
+    assert subprocess.check_output([folder / "artefacts" / "main.bc"], text=True) == "bytecode"
+
+
+def test_refuses_before_anything_is_built(tmp_path: Path) -> None:
+    folder = write_project(tmp_path)
+    write_files(tmp_path, {"duniverse/greet/src/greet.ml": "let hello = print_endline"})
+    assert failing(folder, InputsError).place == "duniverse/greet"
+    assert not (folder / "_work").exists()
+
+
+@pytest.mark.parametrize("sandbox", SANDBOXES)
+def test_refuses_an_installed_library_that_the_context_does_not_expect(
+    sandbox: Wish, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A library that was not vendored, on the path that findlib knows for the cross toolchain."""
+    tools = make_toolchain(tmp_path_factory.mktemp("tools"), "cross")
+    install_library(tools.parent / "lib", "smuggled", 'let text = "smuggled"')
+    folder = write_project(
+        tmp_path,
+        {
+            "bin/dune": "(executable (name main) (modes exe) (enabled_if (= %{context_name} cross)) "
+            "(libraries smuggled unix str threads.posix))",
+            "bin/main.ml": "let () = print_string Smuggled.text",
+            "dune-project": "(lang dune 2.9)\n",
+            "contexts/host/dune-workspace": "(lang dune 2.9)\n(context (default))\n"
+            "(context (default (name cross) (host default) (toolchain cross)))\n",
+        },
+    )
+    context = make_context(tmp_path)
+    dune = replace(context.dune, arguments=(*context.dune.arguments[:-3], "bin"), context="cross")
+    context = replace(expecting(context, name="cross"), dune=dune, artefacts=("cross/bin/main.exe",))
+    write_context(tmp_path, context)
+    cross = wishes(sandbox, PATH=f"{tools}:{os.environ['PATH']}")
+    for _ in range(2):  # also when it is built already
+        with pytest.raises(InputsError, match="neither vendored nor expected") as caught:
+            build(folder, cross)
+        assert caught.value.place == "smuggled"
+    write_context(tmp_path, expecting(context, name="cross", packages=("smuggled",)))
+    build(folder, cross)
+    assert subprocess.check_output([folder / "artefacts" / "main.exe"], text=True) == "smuggled"
+
+
+def test_refuses_another_compiler(tmp_path: Path) -> None:
+    folder = write_project(tmp_path)
+    write_context(tmp_path, expecting(make_context(tmp_path), ocaml="1.07"))
+    assert "expects OCaml 1.07" in failing(folder, ToolError).reason
+
+
+def test_the_callers_environment_does_not_get_in(tmp_path: Path) -> None:
+    folder = write_project(tmp_path, _project_that_says("env"))
+    names = (
+        "OCAMLPARAM",
+        "OCAMLPATH",
+        "OCAMLFIND_CONF",
+        "OCAMLRUNPARAM",
+        "DUNE_PROFILE",
+        "CAML_LD_LIBRARY_PATH",
+        "ANY",
+    )
+    build(folder, wishes("off", **dict.fromkeys(names, "/leaking")))
+    said = subprocess.check_output([folder / "artefacts" / "hello"], text=True)
+    assert "/leaking" not in said
+    assert "SOURCE_DATE_EPOCH=315532800" in said
+    assert f"HOME={folder / '_work' / 'home'}" in said
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="needs bubblewrap")
+def test_the_sandbox_has_no_network_and_cannot_write_sources(tmp_path: Path) -> None:
+    command = (
+        "cat /proc/net/dev | grep -c : ; touch /mono/sources/x 2>/dev/null && echo written ; ls /tmp | wc -l"
+    )
+    folder = write_project(tmp_path, _project_that_says(command))
+    build(folder, wishes("require"))
+    said = subprocess.check_output([folder / "artefacts" / "hello"], text=True).splitlines()
+    assert said[0] == "hello, 1"  # the loopback alone
+    assert "written" not in said
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="needs bubblewrap")
+def test_another_manner_or_toolchain_starts_anew(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "project")
+    plain = build(folder, wishes("off"))
+    sandboxed = build(folder, wishes("require"))
+    assert plain.artefacts != sandboxed.artefacts
+    again = build(folder, wishes("off"))
+    assert again.artefacts[0].digest == plain.artefacts[0].digest
+    (folder / "_work" / "dune" / "mark").touch()
+    dune = write_script(tmp_path / "tools", "dune", f'exec {shutil.which("dune")} "$@"')
+    build(folder, wishes("off", PATH=f"{dune.parent}:{os.environ['PATH']}"))
+    assert not (folder / "_work" / "dune" / "mark").exists()
+
+
+def test_a_sandbox_is_used_where_it_works_or_refused(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "project")
+    broken = write_script(tmp_path / "tools", "bwrap", "echo bwrap: no permissions; exit 1").parent
+    path = f"{broken}:{os.environ['PATH']}"
+    assert build(folder, wishes("auto", PATH=path)).sandboxed is False
+    with pytest.raises(ToolError, match="does not work here") as caught:
+        build(folder, wishes("require", PATH=path))
+    assert caught.value.details == ("bwrap: no permissions",)
+
+
+def test_artefacts_have_plain_permissions(tmp_path: Path) -> None:
+    folder = write_project(tmp_path)
+    build(folder, wishes())
+    assert stat.S_IMODE((folder / "artefacts" / "hello").stat().st_mode) == 0o755
+
+
+def test_a_program_that_cannot_be_started(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="cannot be started"):
+        run((str(tmp_path / "absent"),), folder=tmp_path, environment={})
+
+
+def test_one_build_of_a_context_at_a_time(tmp_path: Path) -> None:
+    folder = write_project(tmp_path)
+    with alone_in(folder):
+        assert "another build" in failing(folder, ContextError).reason
+        assert "another build" in failing(folder, ContextError, twice=True).reason
+    build(folder, wishes())
