@@ -67,6 +67,8 @@ def _matches(glob: str, build_folder: Path, context: Context) -> Iterator[Path]:
     found = [
         path for path in sorted(build_folder.glob(glob)) if path.is_file() and not path.name.startswith(".")
     ]
+    if glob.startswith("install/"):
+        found = [path for path in found if _is_own(path, build_folder, context)]
     if not found:
         raise ArtefactError(
             "dune succeeded, but nothing that it built is called so",
@@ -75,6 +77,18 @@ def _matches(glob: str, build_folder: Path, context: Context) -> Iterator[Path]:
             f"{context.dune.arguments[-1]} build it? The artefacts of a target can be set in mono.toml",
         )
     yield from found
+
+
+def _is_own(path: Path, build_folder: Path, context: Context) -> bool:
+    """Whether a file that dune laid out for installation is one of the project's own packages.
+
+    dune also lays out what its rules run, such as a generator; the ``.install`` files tell whose a file is.
+    """
+    ending = f'/{path.relative_to(build_folder).as_posix()}"'
+    lists = [
+        file for package in context.project.packages for file in build_folder.glob(f"*/**/{package}.install")
+    ]
+    return not lists or any(ending in file.read_text(encoding="utf-8") for file in lists)
 
 
 def _strip(path: Path, strip: str | None, environment: Mapping[str, str]) -> None:

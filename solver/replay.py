@@ -88,7 +88,6 @@ class _Replay(AbstractProvider[Wanted, Candidate, str]):
     def __init__(self, universe: Universe, solution: Solution, platform: int) -> None:
         self.universe = universe
         self.platform = platform
-        self.satisfied: dict[int, bool] = {}
         self.chosen = {c.candidate.name: c.candidate for c in solution.choices if platform in c.platforms}
 
     def identify(self, requirement_or_candidate: Wanted | Candidate) -> str:
@@ -106,17 +105,17 @@ class _Replay(AbstractProvider[Wanted, Candidate, str]):
         candidate = self.chosen.get(identifier)
         if candidate is None or candidate in list(incompatibilities[identifier]):
             return ()
-        if all(self.is_satisfied_by(wanted, candidate) for wanted in requirements[identifier]):
+        if all(wanted.bounds.admits(candidate.version) for wanted in requirements[identifier]):
             return (candidate,)
         return ()
 
     def is_satisfied_by(self, requirement: Wanted, candidate: Candidate) -> bool:
-        """There is one candidate of a name, so the verdict on a requirement is remembered by its identity."""
-        verdict = self.satisfied.get(id(requirement))
-        if verdict is None:
-            verdict = requirement.bounds.admits(candidate.version)
-            self.satisfied[id(requirement)] = verdict
-        return verdict
+        """`find_matches` offers a candidate only when it meets every requirement on its name.
+
+        resolvelib asks this of all requirements in every round, and finds matches anew with each requirement
+        that is added; looking again here would be the greater part of the replay.
+        """
+        return True
 
     def get_dependencies(self, candidate: Candidate) -> Iterable[Wanted]:
         for need in candidate.needs[self.platform]:

@@ -124,7 +124,7 @@ def _changed(base: Target, name: str, table: Mapping[str, object], place: str) -
                 place=place,
                 hint=_nearest(key, tuple(_KEYS)) or f"the keys are {', '.join(sorted(_KEYS))}",
             )
-        changes[key] = _KEYS[key](value, key, place)
+        changes[key.replace("-", "_")] = _KEYS[key](value, key, place)
     if "variables" in changes:
         merged = dict(base.variables) | dict(_variables(table["variables"], "variables", place))
         changes["variables"] = tuple(sorted(merged.items()))
@@ -204,9 +204,9 @@ _KEYS: Mapping[str, Callable[[object, str, str], object]] = {
     "toolchain": _text,
     "requires": _texts,
     "provided": _texts,
-    "link_flags": _texts,
-    "c_flags": _texts,
-    "disable_dynamic_archives": _truth,
+    "link-flags": _texts,
+    "c-flags": _texts,
+    "disable-dynamic-archives": _truth,
     "build": _texts,
     "artefacts": _texts,
     "checks": _checks,

@@ -301,7 +301,7 @@ def test_an_emitted_context_builds(project: Path) -> None:
     versions = installed_versions()
     targets = (
         load_target("host"),
-        define_target("static", {"base": "host", "link_flags": ["-ccopt", "-static"]}),
+        define_target("static", {"base": "host", "link-flags": ["-ccopt", "-static"]}),
     )
     for folder in emit_contexts(
         make_lock(targets, ocaml=versions["ocamlopt"], dune=versions["dune"]), project

@@ -110,7 +110,7 @@ def test_a_project_makes_a_target_from_another() -> None:
         ("solo5",),
         load_target("hvt").link_flags,
     )
-    again = define_target("kvm2", {"link_flags": []}, target)
+    again = define_target("kvm2", {"link-flags": []}, target)
     assert (again.name, again.provided, again.link_flags) == ("kvm2", ("solo5",), ())
 
 
@@ -123,8 +123,8 @@ def test_a_project_makes_a_target_from_nothing() -> None:
         "artefacts": ["%{context}/image"],
         "checks": [{"tool": "file", "arguments": ["%{artefact}"], "expected": "ARM"}],
         "tools": ["file"],
-        "disable_dynamic_archives": True,
-        "c_flags": ["-Os"],
+        "disable-dynamic-archives": True,
+        "c-flags": ["-Os"],
         "requires": ['"board-runtime"'],
     }
     assert define_target("board", table) == Target(
@@ -151,8 +151,8 @@ REFUSED: dict[str, tuple[str, dict[str, Any], type[MonoError], str]] = {
     "a text for a list": ("host", {"build": "@install"}, ManifestError, "build must be a list of texts"),
     "a number in a list": ("host", {"build": [3]}, ManifestError, "each of build must be a line"),
     "an empty text": ("host", {"tools": [""]}, ManifestError, "each of tools"),
-    "a line break": ("host", {"link_flags": ["a\nb"]}, ManifestError, "each of link_flags"),
-    "a number for a truth": ("host", {"disable_dynamic_archives": 1}, ManifestError, "true or false"),
+    "a line break": ("host", {"link-flags": ["a\nb"]}, ManifestError, "each of link-flags"),
+    "a number for a truth": ("host", {"disable-dynamic-archives": 1}, ManifestError, "true or false"),
     "a list for variables": ("host", {"variables": []}, ManifestError, "variables must be a table"),
     "a number for a variable": ("host", {"variables": {"os": 3}}, ManifestError, r"variables\.os must be"),
     "a text for checks": ("host", {"checks": "x"}, ManifestError, "checks must be a list"),
