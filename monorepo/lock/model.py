@@ -38,8 +38,8 @@ class LockedRepository:
 class LockedPackage:
     """One package of the answer.
 
-    ``targets`` and ``dependencies`` are names, sorted; ``repository`` is None for roots and pins; ``directory`` is the
-    folder under duniverse/ of a vendored package; ``metadata`` the hash of its opam file.
+    ``targets`` and ``dependencies`` are names, sorted; ``repository`` is None for roots and pins;
+    ``directory`` is the folder under duniverse/ of a vendored package; ``metadata`` the hash of its opam file.
     """
 
     name: str

@@ -40,9 +40,7 @@ from tests.builder.toolchains import install_library, make_toolchain
 pytestmark = pytest.mark.ocaml
 
 SANDBOXES = [
-    pytest.param(
-        "require", marks=pytest.mark.skipif(shutil.which("bwrap") is None, reason="needs bubblewrap")
-    ),
+    pytest.param("require", marks=pytest.mark.sandbox),
     "off",
 ]
 RUN = "hello, the answer\n42"
@@ -155,7 +153,7 @@ def test_twice_finds_the_place_of_the_build(tmp_path: Path) -> None:
     assert error.place == "hello"
 
 
-@pytest.mark.skipif(shutil.which("bwrap") is None, reason="needs bubblewrap")
+@pytest.mark.sandbox
 def test_in_a_sandbox_the_place_of_the_build_is_always_the_same(tmp_path: Path) -> None:
     folder = write_project(tmp_path, _project_that_says("pwd"))
     build_twice(folder, wishes("require"))
@@ -302,7 +300,7 @@ def test_the_callers_environment_does_not_get_in(tmp_path: Path) -> None:
     assert f"HOME={folder / '_work' / 'home'}" in said
 
 
-@pytest.mark.skipif(shutil.which("bwrap") is None, reason="needs bubblewrap")
+@pytest.mark.sandbox
 def test_the_sandbox_has_no_network_and_cannot_write_sources(tmp_path: Path) -> None:
     command = (
         "cat /proc/net/dev | grep -c : ; touch /mono/sources/x 2>/dev/null && echo written ; ls /tmp | wc -l"
@@ -315,7 +313,7 @@ def test_the_sandbox_has_no_network_and_cannot_write_sources(tmp_path: Path) -> 
     assert not (tmp_path / "x").exists()
 
 
-@pytest.mark.skipif(shutil.which("bwrap") is None, reason="needs bubblewrap")
+@pytest.mark.sandbox
 def test_another_manner_or_toolchain_starts_anew(tmp_path: Path) -> None:
     folder = write_project(tmp_path / "project")
     plain = build(folder, wishes("off"))

@@ -42,7 +42,7 @@ def make_lock(settings: Settings, upgrade: bool = False, as_json: bool = False) 
     from monorepo.locking import lock_project
 
     talk = settings.talk()
-    # A lock makes some hundred thousand values that live to its end: looking for cycles among them is in vain.
+    # A lock makes many values that live to its end: looking for cycles among them is in vain.
     gc.disable()
     with stopwatch() as seconds, wiring.http() as http:
         git = wiring.git(settings.cache)
