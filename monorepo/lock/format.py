@@ -8,8 +8,10 @@ not know. Within a revision it does know, an unknown key is damage.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from monorepo.lock.model import Lock
+if TYPE_CHECKING:
+    from monorepo.lock.model import Lock
 
 FILE = "mono.lock"
 FILES_FOLDER = "mono.lock.files"

@@ -39,7 +39,7 @@ class LockedPackage:
     """One package of the answer.
 
     ``targets`` and ``dependencies`` are names, sorted; ``repository`` is None for roots and pins;
-    ``directory`` is the folder under duniverse/ of a vendored package; ``metadata`` the hash of its opam file.
+    ``directory`` is the folder of a vendored package below duniverse/; ``metadata`` hashes its opam file.
     """
 
     name: str

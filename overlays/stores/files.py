@@ -6,7 +6,8 @@ import os
 
 from overlays.stores.layout import Stamp
 
-_AT_ONCE = 1 << 20
+_AT_ONCE = 1 << 16
+"""More than any opam file has; a larger buffer would cost more than the reading."""
 
 
 def read_bytes(path: str) -> bytes | None:
@@ -16,11 +17,10 @@ def read_bytes(path: str) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        content = piece = os.read(descriptor, _AT_ONCE)
-        while len(piece) == _AT_ONCE:
-            piece = os.read(descriptor, _AT_ONCE)
-            content += piece
-        return content
+        pieces = [os.read(descriptor, _AT_ONCE)]
+        while len(pieces[-1]) == _AT_ONCE:
+            pieces.append(os.read(descriptor, _AT_ONCE))
+        return b"".join(pieces)
     finally:
         os.close(descriptor)
 

@@ -53,7 +53,7 @@ def _value() -> str:
     return rf"{operand}(?:{BLANK}(?:[&|]|!?=|[<>]=?+){BLANK}{operand})*"
 
 
-def _enclosed(opening: str, closing: str, depth: int = 3) -> str:
+def _enclosed(opening: str, closing: str, depth: int = 1) -> str:
     """A pair of brackets with what is between; other brackets in there are taken for plain characters.
 
     Where all brackets are in order this finds the right end; that they are is seen when the value is parsed.

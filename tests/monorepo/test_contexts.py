@@ -25,7 +25,8 @@ from monorepo.contexts import emit_contexts, plan_contexts
 from monorepo.contexts.workspace import quoted, render_editor_workspace, render_workspace, workspace_language
 from monorepo.errors import DuniverseError, LockError
 from monorepo.lock.model import Kind, Lock, LockedPackage, LockedSource
-from monorepo.targets import Target, define_target, load_target, target_names
+from monorepo.targets.definition import Target
+from monorepo.targets.reader import define_target, load_target, target_names
 from solver.version import Version
 from tests.builder.toolchains import make_toolchain
 

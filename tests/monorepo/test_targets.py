@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from monorepo.errors import ManifestError, MonoError, TargetError
-from monorepo.targets import Check, Target, define_target, load_target, target_names
+from monorepo.targets.definition import Check, Target
+from monorepo.targets.reader import define_target, load_target, target_names
 
 NAMES = [
     "host",

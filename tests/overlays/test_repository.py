@@ -320,6 +320,12 @@ class TestFolders:
             "packages/a/a.1.10/files/fix.patch",
         ]
 
+    @pytest.mark.parametrize("size", [0, 1, (1 << 16) - 1, 1 << 16, (1 << 16) + 1, 3 << 16])
+    def test_files_of_any_size_are_read_whole(self, tmp_path: Path, size: int) -> None:
+        content = os.urandom(size)
+        folder = write_tree(tmp_path, TREE | {"packages/a/a.1.10/files/large": content})
+        assert open_folder("r", folder).extra_file("a", "1.10", "large") == content
+
     def test_other_forms_cannot_tell(self, tmp_path: Path) -> None:
         assert FORMS["git"](tmp_path).consulted() is None
 

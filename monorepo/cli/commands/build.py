@@ -16,6 +16,7 @@ from monorepo.cli.commands.pull import pull_sources
 from monorepo.cli.settings import Settings, settings_of
 from monorepo.document import nearest_hint
 from monorepo.errors import BuildError, TargetError
+from monorepo.lock.reader import load_lock
 
 BUILDER = "mono-build"
 
@@ -33,7 +34,8 @@ def command(context: click.Context, targets: tuple[str, ...], twice: bool, build
     Locks if the lock is stale, pulls, writes contexts, and runs mono-build on each.
     """
     settings = settings_of(context)
-    known = [target.name for target in make_lock(settings).targets]
+    make_lock(settings)
+    known = [target.name for target in load_lock(settings.directory).targets]
     for target in targets:
         if target not in known:
             raise TargetError(f'the lock has no target "{target}"', "mono.lock", nearest_hint(target, known))

@@ -9,9 +9,7 @@ import click
 from monorepo.cli import wiring
 from monorepo.cli.output import print_json
 from monorepo.cli.settings import Settings, settings_of
-from monorepo.cli.summary import change_lines, lock_summary, package_row, stopwatch
 from monorepo.errors import LockError
-from monorepo.lock.model import Lock
 
 
 @click.command("lock", short_help="Choose a version of everything and write mono.lock.")
@@ -36,12 +34,19 @@ def command(context: click.Context, check: bool, upgrade: bool, as_json: bool) -
         make_lock(settings, upgrade, as_json)
 
 
-def make_lock(settings: Settings, upgrade: bool = False, as_json: bool = False) -> Lock:
-    """Lock, tell what changed, and give the lock."""
+def make_lock(settings: Settings, upgrade: bool = False, as_json: bool = False) -> None:
+    """Lock, and tell what changed. Most calls find nothing to do, and import nothing to do it with."""
+    from monorepo.lock.freshness import Freshness
+
+    talk = settings.talk()
+    if not upgrade and not as_json and Freshness(settings.directory, settings.cache).holds():
+        talk.say("mono.lock is fresh")
+        return
+
+    from monorepo.cli.summary import change_lines, lock_summary, package_row, stopwatch
     from monorepo.lock.difference import difference
     from monorepo.locking import lock_project
 
-    talk = settings.talk()
     # A lock makes many values that live to its end: looking for cycles among them is in vain.
     gc.disable()
     with stopwatch() as seconds, wiring.http() as http:
@@ -54,12 +59,12 @@ def make_lock(settings: Settings, upgrade: bool = False, as_json: bool = False) 
     if as_json:
         rows = [package_row(package) for package in report.lock.packages]
         print_json({"changed": report.changed, "packages": rows})
-    return report.lock
 
 
 def check_lock(settings: Settings, as_json: bool) -> None:
     """Compare the lock with what would be locked now."""
     from monorepo import locking
+    from monorepo.cli.summary import change_lines
     from monorepo.lock.difference import difference
 
     with wiring.http() as http:
