@@ -91,7 +91,9 @@ def load_project(folder: Path, manifest: Manifest) -> Project:
 def _read_root(folder: Path, name: str) -> OpamFile:
     path = folder / name
     try:
-        return OpamFile.parse(path.read_text(encoding="utf-8"), name)
+        file = OpamFile.parse(path.read_text(encoding="utf-8"), name)
+        file.check()
+        return file
     except OpamSyntaxError as error:
         raise ManifestError(
             error.reason, f"{name}:{error.line}", "mend the opam file", (error.source_line,)

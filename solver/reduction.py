@@ -149,7 +149,6 @@ class Reduction:
     def __init__(self, variables: Mapping[str, Value]) -> None:
         self.variables = dict(variables)
         self._seen: dict[int, tuple[Dependency, Wanted | None]] = {}
-        self._personal: dict[int, tuple[Dependency, bool]] = {}
 
     def need(self, formula: Formula, name: str, version: Version) -> Need:
         """What ``formula`` in the opam file of ``name.version`` asks for."""
@@ -161,33 +160,26 @@ class Reduction:
         seen = self._seen.get(id(dependency))
         if seen is not None:
             return seen[1]
-        if self._is_personal(dependency):
+        if dependency.condition is not None and _mentions_self(dependency.condition):
             return _wanted(dependency, own_variables(self.variables, name, version))
         wanted = _wanted(dependency, self.variables)
         self._seen[id(dependency)] = (dependency, wanted)
         return wanted
 
-    def _is_personal(self, dependency: Dependency) -> bool:
-        known = self._personal.get(id(dependency))
-        if known is None:
-            known = (dependency, dependency.condition is not None and _mentions_self(dependency.condition))
-            self._personal[id(dependency)] = known
-        return known[1]
-
     def _reduce(self, formula: Condition, name: str, version: Version) -> Need | None:
+        """None where nothing is left."""
         if isinstance(formula, Dependency):
             return self.wanted(formula, name, version)
         if not isinstance(formula, AllOf | AnyOf):
             raise TypeError(f"not a formula of packages: {formula!r}")
-        parts = [
-            part
-            for part in (self._reduce(part, name, version) for part in formula.parts)
-            if part is not None and part != NOTHING
-        ]
-        if not parts:
-            return None
-        if len(parts) == 1:
-            return parts[0]
+        parts: list[Need] = []
+        for part in formula.parts:
+            seen = self._seen.get(id(part))
+            reduced = self._reduce(part, name, version) if seen is None else seen[1]
+            if reduced is not None:
+                parts.append(reduced)
+        if len(parts) < 2:
+            return parts[0] if parts else None
         if isinstance(formula, AnyOf):
             return Some(tuple(parts))
         return Every(tuple(inner for part in parts for inner in conjuncts(part)))

@@ -64,6 +64,7 @@ def compose_lock(
     composer = _Composer(project, solution, graph, stack, pins, pin_commit)
     sources = tuple(composer.sources())
     directories = {name: source.directory for source in sources for name in source.packages}
+    archive_mirrors = _archive_mirrors(project, stack)  # before content_hash, which covers what was read
     repositories = tuple(
         LockedRepository(setting.name, setting.url, commits.get(setting.name))
         if setting.name in commits
@@ -80,9 +81,19 @@ def compose_lock(
         packages=tuple(composer.package(choice, directories) for choice in solution.choices),
         sources=sources,
         system_packages=tuple(composer.system_packages()),
-        archive_mirrors=project.archive_mirrors,
+        archive_mirrors=archive_mirrors,
     )
     return Composed(lock, composer.files)
+
+
+def _archive_mirrors(project: Project, stack: RepositoryStack) -> tuple[str, ...]:
+    """The project's own mirrors, then those that the repositories name in their ``repo`` files."""
+    of_repositories = (
+        mirror
+        for setting, repository in zip(project.repositories, stack.repositories, strict=True)
+        for mirror in repository.archive_mirrors(setting.url)
+    )
+    return tuple(dict.fromkeys((*project.archive_mirrors, *of_repositories)))
 
 
 def inputs_digest(project: Project, repositories: Sequence[LockedRepository]) -> str:
