@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from solver.certificate import Locked, certify
 from solver.explanation import Relation, explain
-from solver.formula import AllOf, Comparison, Dependency, Text, Variable
+from solver.formula import AllOf, AnyOf, Comparison, Dependency, Text, Variable
 from solver.nature import Nature
 from solver.optimise import solve
 from solver.package import Package, Source
@@ -261,3 +261,86 @@ def test_agrees_with_brute_force(drawn: tuple[Request, World]) -> None:
     assert certify(asked, locked(asked, solution)) == ()
     assert solution.costs == expected[0]
     assert {c.candidate.name: str(c.candidate.version) for c in solution.choices} == expected[1]
+
+
+# The same on two platforms, where membership is chosen too.
+
+SOMEWHERE = (
+    None,
+    Comparison(Variable("os"), "=", Text("linux")),
+    Comparison(Variable("os"), "=", Text("macos")),
+)
+TWO = (Platform(("one",), {"os": "linux"}), Platform(("two",), {"os": "macos"}))
+
+
+@st.composite
+def worlds_of_two_platforms(draw: st.DrawFn) -> tuple[Request, World]:
+    names = NAMES[:3]
+    needs = st.builds(Dependency, st.sampled_from(names), st.sampled_from(SOMEWHERE))
+    choices = st.lists(needs, min_size=1, max_size=2, unique=True).map(lambda parts: AnyOf(tuple(parts)))
+
+    def depends(most: int) -> AllOf:
+        return AllOf((*draw(st.lists(choices, max_size=most)), Dependency("dune")))
+
+    packages = [
+        package(
+            f"{name}.{version}",
+            depends=depends(1),
+            conflicts=(dependency(draw(st.sampled_from(names))),) if draw(st.integers(0, 4)) == 0 else (),
+            available=draw(st.sampled_from((None, None, *SOMEWHERE))),
+        )
+        for name in names
+        for version in range(1, draw(st.integers(0, 2)) + 1)
+    ]
+    app = Package("app", DUNE.version, depends(2))
+    return request(app, platforms=TWO), World([*packages, DUNE])
+
+
+def memberships(universe: Universe) -> Iterator[Solution]:
+    from solver.solution import Choice
+
+    places = ((0,), (1,), (0, 1))
+    options: list[list[Choice | None]] = []
+    for name, candidates in universe.candidates.items():
+        if name in ("app", "dune"):
+            options.append([Choice(candidates[0], (0, 1))])
+        else:
+            options.append([None, *(Choice(c, where) for c in candidates for where in places)])
+    for combination in itertools.product(*options):
+        yield Solution(tuple(choice for choice in combination if choice is not None), ())
+
+
+def preference(universe: Universe, chosen: Solution) -> tuple[object, ...]:
+    """Costs, then the canonical order: versions by name, then uses by name, version and platform."""
+    by_name = {choice.candidate.name: choice for choice in chosen.choices}
+    versions: list[int] = []
+    uses: list[bool] = []
+    for name in sorted(universe.candidates):
+        choice = by_name.get(name)
+        candidates = universe.candidates[name]
+        versions.append(0 if choice is None else 1 + candidates.index(choice.candidate))
+        uses.extend(
+            choice is not None and choice.candidate is candidate and platform in choice.platforms
+            for candidate in candidates
+            for platform in (0, 1)
+        )
+    number_of_uses = sum(len(choice.platforms) for choice in chosen.choices)
+    return (*_costs(universe, chosen), number_of_uses, versions, uses)
+
+
+@settings(max_examples=150, deadline=None)
+@given(worlds_of_two_platforms())
+def test_agrees_with_brute_force_on_two_platforms(drawn: tuple[Request, World]) -> None:
+    asked, world = drawn
+    universe = build_universe(asked, world)
+    solution = solve(universe)
+    good = [chosen for chosen in memberships(universe) if not certify(asked, locked(asked, chosen))]
+    if not good:
+        assert isinstance(solution, Unsolvable)
+        return
+    best = min(good, key=lambda chosen: preference(universe, chosen))
+    assert isinstance(solution, Solution)
+    assert {(c.candidate.package.identity, c.platforms) for c in solution.choices} == {
+        (c.candidate.package.identity, c.platforms) for c in best.choices
+    }
+    replay(universe, solution)

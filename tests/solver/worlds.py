@@ -61,7 +61,8 @@ def package(identity: str, *depends: str, dune: bool = True, **fields: object) -
         "has_build": True,
         "repository": "test",
     }
-    return Package(name, Version.parse(version), formula(*needs), **{**defaults, **fields})  # type: ignore[arg-type]
+    fields = {"depends": formula(*needs), **defaults, **fields}
+    return Package(name, Version.parse(version), **fields)  # type: ignore[arg-type]
 
 
 def root(*depends: str, name: str = "app") -> Package:
