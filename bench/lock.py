@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import tempfile
@@ -15,9 +16,16 @@ from tests.support.snapshots import unpacked
 
 ROOTS = ("dune", "lwt", "fmt", "logs", "tls-lwt", "cohttp-lwt-unix", "irmin-git")
 
-OPAM_FILE = (
-    'opam-version: "2.0"\ndepends: [\n{depends}]\nx-opam-monorepo-opam-repositories: [{repositories}]\n'
-)
+OPAM_FILE = """\
+opam-version: "2.0"
+depends: [
+{depends}]
+x-opam-monorepo-opam-repositories: [{repositories}]
+x-opam-monorepo-global-opam-vars: [
+  ["arch" "x86_64"] ["os" "linux"] ["os-family" "debian"] ["os-distribution" "debian"] ["os-version" "12"]
+  ["opam-version" "2.5.0"] ["monorepo" "opam-monorepo"]
+]
+"""
 
 COLD = "mono lock, cold"
 WARM = "mono lock, warm cache"
@@ -43,7 +51,7 @@ def main() -> None:
 
 def _commands(place: Path, repositories: Mapping[str, Path]) -> dict[str, Callable[[], Run]]:
     project, cache = _project(place / "project", repositories), place / "cache"
-    environment = {**os.environ, "MONO_CACHE": str(cache), "HOME": str(place)}
+    environment = {**os.environ, "MONO_CACHE": str(cache)}
     lock = [program("mono"), "lock"]
 
     def cold() -> Run:
@@ -55,32 +63,47 @@ def _commands(place: Path, repositories: Mapping[str, Path]) -> dict[str, Callab
         return run(lock, project, environment)
 
     commands = {COLD: cold, WARM: warm, UNCHANGED: lambda: run(lock, project, environment)}
-    if shutil.which("opam-monorepo"):
-        peer = ["opam-monorepo", "lock", "--build-only", "bench"]
-        commands[PEER] = lambda: run(peer, project, environment)
-    if shutil.which("dune") and _has_dune_pkg(project, environment):
-        commands[DUNE] = lambda: run(["dune", "pkg", "lock"], project, environment)
+    peers = {
+        PEER: (["opam-monorepo", "lock", "--build-only"], project),
+        DUNE: (["dune", "pkg", "lock", "--root", "."], _dune_project(place / "dune", repositories)),
+    }
+    for name, (command, folder) in peers.items():
+        if shutil.which(command[0]) is None:
+            print(f"{command[0]} is not on PATH: no comparison with {name}")
+            continue
+        try:
+            run(command, folder, environment)
+        except CalledProcessError as error:
+            reason = error.output.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
+            print(f"{name} does not lock this: {reason[-1]}")
+        else:
+            commands[name] = functools.partial(run, command, folder, environment)
     return commands
 
 
 def _project(folder: Path, repositories: Mapping[str, Path]) -> Path:
+    """One project for mono and opam-monorepo: both read the fields of its opam file."""
     folder.mkdir(parents=True)
     depends = "".join(f'  "{name}"\n' for name in ROOTS)
     urls = " ".join(f'"file://{path}"' for path in repositories.values())
     opam_file = OPAM_FILE.format(depends=depends, repositories=urls)
     (folder / "bench.opam").write_text(opam_file, encoding="utf-8")
-    (folder / "dune-project").write_text("(lang dune 3.0)\n", encoding="utf-8")
-    tables = "".join(f'[[repositories]]\nname = "{n}"\nurl = "{path}"\n' for n, path in repositories.items())
-    (folder / "mono.toml").write_text(tables + '[variables]\nmonorepo = "opam-monorepo"\n', encoding="utf-8")
+    (folder / "dune-project").write_text("(lang dune 2.9)\n", encoding="utf-8")
     return folder
 
 
-def _has_dune_pkg(project: Path, environment: Mapping[str, str]) -> bool:
-    try:
-        run(["dune", "pkg", "lock", "--help=plain"], project, environment)
-    except CalledProcessError:
-        return False
-    return True
+def _dune_project(folder: Path, repositories: Mapping[str, Path]) -> Path:
+    folder.mkdir(parents=True)
+    names = [f"snapshot-{name}" for name in repositories]
+    sources = [
+        f'(repository (name {name}) (source "file://{path}"))'
+        for name, path in zip(names, repositories.values(), strict=True)
+    ]
+    workspace = ["(lang dune 3.17)", f"(lock_dir (repositories {' '.join(names)}))", *sources]
+    (folder / "dune-workspace").write_text("\n".join(workspace) + "\n", encoding="utf-8")
+    package = f"(package (name bench) (allow_empty) (depends {' '.join(ROOTS)}))"
+    (folder / "dune-project").write_text(f"(lang dune 3.17)\n{package}\n", encoding="utf-8")
+    return folder
 
 
 def _print(figures: Mapping[str, Figures]) -> None:
@@ -95,7 +118,3 @@ def _print(figures: Mapping[str, Figures]) -> None:
         if name.startswith("mono"):
             against.append(f"{figure.megabytes / 150:.2f} x the limit of 150 MB")
         print(f"{name:<34}{figure.seconds:>9.2f}{figure.megabytes:>7.0f}   {', '.join(against)}")
-    if PEER not in figures:
-        print("opam-monorepo is not on PATH: no comparison with it")
-    if DUNE not in figures:
-        print("no dune with `dune pkg` is on PATH: no comparison with it")

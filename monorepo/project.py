@@ -135,7 +135,7 @@ def _platforms(
     groups: dict[tuple[object, ...], list[Target]] = {}
     for target in targets:
         requires = target.requires if unikernel else ()
-        groups.setdefault((target.variables, requires), []).append(target)
+        groups.setdefault((target.variables, requires, target.toolchain is not None), []).append(target)
     return tuple(
         Platform(
             tuple(target.name for target in group),
@@ -143,6 +143,7 @@ def _platforms(
             tuple(parse_dependency(text, f"target {group[0].name}") for text in group[0].requires)
             if unikernel
             else (),
+            cross=group[0].toolchain is not None,
         )
         for group in groups.values()
     )

@@ -82,6 +82,8 @@ class _Writer:
         add = self.lines.append
         for platform in self.platforms:
             add(f"platform({platform}).")
+            if self.universe.request.platforms[platform].cross:
+                add(f"cross({platform}).")
         for number, name in enumerate(self.names):
             add(f"package({number}).")
             first = self.first[name]
@@ -187,7 +189,18 @@ class _Writer:
             if kind == "every":
                 self.lines.append(f"conjunction({known}).")
             self.lines.extend(f"{kind}({known},{part})." for part in parts)
+            if isinstance(need, Some):
+                buildable = [part for part in need.parts if not self._is_conf(part)]
+                if len(buildable) < len(need.parts):
+                    self.lines.extend(
+                        f"buildable({known},{self._need(part, excluding)})." for part in buildable
+                    )
         return known
+
+    def _is_conf(self, need: Need) -> bool:
+        """Whether a need is met by what the host's system has, and by nothing else."""
+        candidates = [c for wanted in wanted_in(need) for c in self.universe.candidates.get(wanted.name, ())]
+        return bool(candidates) and all("conf" in candidate.package.flags for candidate in candidates)
 
     def _leaf(self, wanted: Wanted, excluding: str | None) -> int:
         mask = 0 if wanted.name == excluding else self._mask(wanted)

@@ -13,12 +13,14 @@ from solver.package import Package
 class Platform:
     """Targets that see the same packages: same variables, same further requirements.
 
-    ``requires`` are what the targets themselves ask for (mirage-solo5 and the like).
+    ``requires`` are what the targets themselves ask for (mirage-solo5 and the like); ``cross`` tells that a
+    cross compiler makes their programs, which sees no library of the host's system.
     """
 
     targets: tuple[str, ...]
     variables: Mapping[str, Value]
     requires: tuple[Dependency, ...] = ()
+    cross: bool = False
 
 
 @dataclass(frozen=True, slots=True)

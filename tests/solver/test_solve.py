@@ -169,6 +169,24 @@ def test_used_nowhere_without_need() -> None:
     replay(universe, solution)
 
 
+def test_a_cross_compiler_gets_what_is_built_and_the_host_what_is_there() -> None:
+    """zarith needs ("gmp" | "conf-gmp"): Solo5 cannot link the host's library, the host needs no second one."""
+    world = World(
+        [
+            package("zarith.1", "gmp or conf-gmp"),
+            package("gmp.6", "conf-m4"),
+            package("conf-gmp.5", dune=False, source=None, flags=frozenset({"conf"})),
+            package("conf-m4.1", dune=False, source=None, flags=frozenset({"conf"})),
+            DUNE,
+        ]
+    )
+    for cross, expected in ((False, {"conf-gmp"}), (True, {"gmp", "conf-m4"})):
+        platform = Platform(("target",), {"os": "linux"}, cross=cross)
+        solution = solve(build_universe(request(root("zarith"), platforms=(platform,)), world))
+        assert isinstance(solution, Solution)
+        assert {c.candidate.name for c in solution.choices} == {"app", "dune", "zarith", *expected}
+
+
 # Brute force on random universes.
 
 NAMES = ("a", "b", "c", "d")
