@@ -131,7 +131,7 @@ class _Target:
             other = self.here.get(conflict.name)
             if other is not None and other is not package and self._met(conflict, variables) is True:
                 yield self._violation(package.identity, f"conflicts with {other.identity}")
-        if package.name not in self.roots and not holds(package.available, self.variables):
+        if not holds(package.available, self.variables):
             yield self._violation(package.identity, "is not available here")
         for restriction in self.request.restrictions:
             dependency = Dependency(restriction.name, restriction.condition)

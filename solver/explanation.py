@@ -22,8 +22,8 @@ from solver.version import Version
 class Reason:
     """One thing that is so for all versions of a package: ``who relation whom``.
 
-    ``who`` is empty for what the project or the way of building asks for; ``whom`` are names of packages, or
-    the name of a conflict class or dev-repo.
+    ``who`` is empty for what the project or the way of building asks for; ``whom`` are names of packages, of
+    targets where the relation is `UNAVAILABLE`, or the name of a conflict class or dev-repo.
     """
 
     who: str
@@ -39,6 +39,7 @@ class Relation(Enum):
     CONFLICTS = "refuses"
     CLASS = "only one package of a conflict class"
     ARCHIVE = "only one archive of a repository"
+    UNAVAILABLE = "is not available"
     OUTSIDE = "only what is installed outside may need what does not build with dune"
 
 
@@ -82,15 +83,17 @@ class Explanation:
 def explain(universe: Universe) -> Explanation:
     """A smallest account of why ``universe`` has no answer: no reason in it can be left out."""
     problem = write_problem(universe)
-    return _tell(universe, _Cores(problem).smallest())
+    targets = [platform.targets for platform in universe.request.platforms]
+    return _tell(universe, _Cores(problem, targets).smallest())
 
 
 class _Cores:
     """Finds a minimal unsatisfiable core of guarded reasons."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, targets: Sequence[tuple[str, ...]]) -> None:
         import clingo
 
+        self.targets = targets
         self.reasons: dict[Reason, int] = {}
         facts = [problem.facts, *self._because(problem), *self._general(problem)]
         self.control: Any = clingo.Control(["--models=1"], logger=lambda code, message: None)
@@ -104,6 +107,11 @@ class _Cores:
             yield f"because({index},{number},{self._number(reason)})."
 
     def _general(self, problem: Problem) -> Iterator[str]:
+        for index, candidate in enumerate(problem.candidates):
+            for platform, targets in enumerate(self.targets):
+                if not candidate.available[platform]:
+                    number = self._number(Reason(candidate.name, Relation.UNAVAILABLE, targets))
+                    yield f"guards_available({index},{platform},{number})."
         for number, need in problem.asked.items():
             whom = tuple(sorted({wanted.name for wanted in wanted_in(need)}))
             yield f"guards_asked({number},{self._number(Reason('', Relation.ASKED, whom))})."
@@ -147,6 +155,7 @@ def _dispensability(reason: Reason) -> tuple[int, str, tuple[str, ...]]:
     order = [
         Relation.ARCHIVE,
         Relation.CLASS,
+        Relation.UNAVAILABLE,
         Relation.OUTSIDE,
         Relation.CONFLICTS,
         Relation.NEEDS,
@@ -166,6 +175,9 @@ def _tell(universe: Universe, core: Iterable[Reason]) -> Explanation:
     while waiting:
         reason = next((r for r in waiting if not r.who or r.who in possible), waiting[0])
         waiting.remove(reason)
+        if reason.relation is Relation.UNAVAILABLE:
+            steps.append(Step(reason, tuple(_hidden(universe, reason, possible.get(reason.who, ())))))
+            continue
         needs = list(_needs_behind(universe, reason, possible.get(reason.who, ())))
         steps.append(
             Step(
@@ -184,6 +196,12 @@ def _tell(universe: Universe, core: Iterable[Reason]) -> Explanation:
         _missing(universe, name, asked[name]) for name, left in possible.items() if not left and name in asked
     )
     return Explanation(tuple(steps), missing)
+
+
+def _hidden(universe: Universe, reason: Reason, possible: Sequence[Candidate]) -> Iterator[Version]:
+    """The possible versions that may not be used on the targets of this reason."""
+    platform = next(n for n, p in enumerate(universe.request.platforms) if p.targets == reason.whom)
+    return (candidate.version for candidate in possible if not candidate.available[platform])
 
 
 def _needs_behind(

@@ -93,13 +93,12 @@ class _Writer:
             self._ages(name, candidates, first)
         for index, candidate in enumerate(self.candidates):
             self._candidate(index, candidate)
-        doubtful = _doubtful_names(self.universe)
+        doubtful = _doubtful_names(self.universe, self._archives())
         for index, candidate in enumerate(self.candidates):
             if candidate.name in doubtful:
                 add(f"doubtful({index}).")
         self._asked()
         self._classes()
-        self._archives()
         return Problem(
             "\n".join(self.lines),
             tuple(self.candidates),
@@ -240,7 +239,8 @@ class _Writer:
                     self.lines.append(f"conflict_class({classes[name]}).")
                 self.lines.append(f"class({index},{classes[name]}).")
 
-    def _archives(self) -> None:
+    def _archives(self) -> set[str]:
+        """Facts on the dev-repos that several packages come from; the names of these packages."""
         vendored = [c for c in self.candidates if c.nature is Nature.DUNE]
         archives = group_by_archive(c.package for c in vendored)
         dev_repos = self.dev_repos
@@ -257,15 +257,26 @@ class _Writer:
             if (archive, dev_repo) not in seen:
                 seen.add((archive, dev_repo))
                 lines[dev_repo].append(f"repository({archive},{dev_repo}).")
+        shared: set[str] = set()
         for dev_repo, packages in members.items():
             if len(packages) > 1:  # one package has one version, and so one archive, anyway
                 self.lines.append(f"dev_repo({dev_repo}).")
                 self.lines.extend(lines[dev_repo])
+                shared |= packages
+        return shared
 
 
-def _doubtful_names(universe: Universe) -> frozenset[str]:
-    """Names by which, installed outside, an outsider may come in: they have one, or need a name that has."""
-    doubtful = {name for name in universe.beyond if any(c.outsider for c in universe.candidates[name])}
+def _doubtful_names(universe: Universe, shared: set[str]) -> frozenset[str]:
+    """Names that may be installed outside, where it matters whether they are.
+
+    It matters for a name that has outsiders, or that shares a dev-repo with others (``shared``), and for
+    whatever outside may need such a name.
+    """
+    doubtful = {
+        name
+        for name in universe.beyond
+        if name in shared or any(candidate.outsider for candidate in universe.candidates[name])
+    }
     needed_by: dict[str, set[str]] = {}
     for name in universe.beyond:
         for candidate in universe.candidates[name]:

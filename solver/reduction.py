@@ -196,11 +196,6 @@ def own_variables(variables: Variables, name: str, version: Version) -> dict[str
     }
 
 
-def is_available(condition: Condition | None, variables: Variables) -> bool:
-    """opam's ``available:``; what is undefined is not available."""
-    return holds(condition, variables)
-
-
 def _wanted(dependency: Dependency, variables: Variables) -> Wanted | None:
     if dependency.condition is None:
         return Wanted(dependency.name, ANY_VERSION)

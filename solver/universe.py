@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from solver.formula import AllOf, AnyOf, Formula
+from solver.formula import AllOf, AnyOf, Dependency, Formula, holds
 from solver.nature import Nature, nature_of
 from solver.package import Package
-from solver.reduction import NOTHING, Need, Reduction, Wanted, conjuncts, is_available, wanted_in
-from solver.request import Request, package_variables
+from solver.reduction import NOTHING, Need, Reduction, Wanted, conjuncts, wanted_in
+from solver.request import Request, Restriction, package_variables
 from solver.version import Version
 
 
@@ -39,7 +39,6 @@ class Why(Enum):
     UNAVAILABLE = "is not available here"
     RESTRICTED = "is excluded by the project"
     UNREADABLE = "cannot be read"
-    SHADOWED = "is taken by a root of that name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +114,9 @@ class _Builder:
         self.reductions = [Reduction(package_variables(request, p, root=False)) for p in platforms]
         self.root_reductions = [Reduction(package_variables(request, p, root=True)) for p in platforms]
         self.roots = {root.name: root for root in request.roots}
-        self.restrictions: dict[str, list[tuple[Wanted, str]]] = {}
+        self.restrictions: dict[str, list[Restriction]] = {}
         for restriction in request.restrictions:
-            from solver.formula import Dependency
-
-            wanted = self.reductions[0].wanted(
-                Dependency(restriction.name, restriction.condition), restriction.name, Version.parse("")
-            )
-            if wanted is not None:
-                self.restrictions.setdefault(restriction.name, []).append(
-                    (wanted, f"{restriction.text} ({restriction.place})")
-                )
+            self.restrictions.setdefault(restriction.name, []).append(restriction)
         self.loaded: dict[str, tuple[list[Candidate], list[Candidate]]] = {}
         self.rejections: dict[str, list[Rejection]] = {}
         self.reached: set[tuple[str, bool]] = set()
@@ -204,12 +195,28 @@ class _Builder:
     def _rejection(self, package: Package | Unreadable) -> Rejection | None:
         if isinstance(package, Unreadable):
             return Rejection(package.name, package.version, Why.UNREADABLE, package.reason)
-        for wanted, text in self.restrictions.get(package.name, ()):
-            if not wanted.bounds.admits(package.version):
-                return Rejection(package.name, package.version, Why.RESTRICTED, text)
-        if not any(is_available(package.available, p.variables) for p in self.request.platforms):
+        if not any(holds(package.available, platform.variables) for platform in self.request.platforms):
+            return Rejection(package.name, package.version, Why.UNAVAILABLE)
+        for restriction in self.restrictions.get(package.name, ()):
+            if not any(self._admits(restriction, package, reduction) for reduction in self.reductions):
+                detail = f"{restriction.text} ({restriction.place})"
+                return Rejection(package.name, package.version, Why.RESTRICTED, detail)
+        if not any(self._available(package)):
             return Rejection(package.name, package.version, Why.UNAVAILABLE)
         return None
+
+    def _available(self, package: Package) -> tuple[bool, ...]:
+        """For each platform, whether the package itself and the project's bounds let it be used there."""
+        return tuple(
+            holds(package.available, platform.variables)
+            and all(self._admits(r, package, reduction) for r in self.restrictions.get(package.name, ()))
+            for platform, reduction in zip(self.request.platforms, self.reductions, strict=True)
+        )
+
+    def _admits(self, restriction: Restriction, package: Package, reduction: Reduction) -> bool:
+        dependency = Dependency(restriction.name, restriction.condition)
+        wanted = reduction.wanted(dependency, package.name, package.version)
+        return wanted is None or wanted.bounds.admits(package.version)
 
     def _candidate(self, package: Package, reductions: list[Reduction], *, is_root: bool) -> Candidate:
         needs = tuple(_needs(package.depends, package, reduction) for reduction in reductions)
@@ -227,7 +234,7 @@ class _Builder:
             nature,
             needs,
             conflicts,
-            tuple(is_available(package.available, p.variables) for p in self.request.platforms),
+            self._available(package),
             nature is Nature.FOREIGN,
         )
 

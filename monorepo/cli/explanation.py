@@ -50,6 +50,9 @@ def _step(step: Step, universe: Universe) -> str:
             return f"only one package of the conflict class {whom} can be chosen"
         case Relation.ARCHIVE:
             return f"what is vendored from {whom} must come from one archive"
+        case Relation.UNAVAILABLE:
+            targets = ", ".join(step.reason.whom)
+            return f"{_subject(who, step.versions, universe)} is not available on {targets}"
         case Relation.OUTSIDE:
             return "only what is installed outside may need what does not build with dune"
 

@@ -16,7 +16,7 @@ from solver.formula import AllOf, AnyOf, Comparison, Dependency, Text, Variable
 from solver.nature import Nature
 from solver.optimise import solve
 from solver.package import Package, Source
-from solver.replay import replay
+from solver.replay import ReplayError, replay
 from solver.request import Platform, Request, Restriction
 from solver.solution import Solution, Unsolvable
 from solver.universe import Universe, build_universe
@@ -28,22 +28,30 @@ def answer(asked: Request, world: World) -> dict[str, str] | None:
     universe = build_universe(asked, world)
     solution = solve(universe)
     if isinstance(solution, Unsolvable):
-        explain(universe)  # must always find words
+        assert explain(universe).steps
         return None
-    replay(universe, solution)
-    assert certify(asked, locked(asked, solution)) == ()
+    assert certify(asked, locked(universe, solution)) == ()
     return {choice.candidate.name: str(choice.candidate.version) for choice in solution.choices}
 
 
-def locked(asked: Request, solution: Solution) -> list[Locked]:
+def locked(universe: Universe, solution: Solution) -> list[Locked]:
+    """The answer as the certificate takes it; raises `ReplayError` where it does not stand on its own."""
+    inside = replay(universe, solution).inside
     return [
         Locked(
             choice.candidate.package,
-            tuple(t for number in choice.platforms for t in asked.platforms[number].targets),
-            choice.candidate.nature is Nature.DUNE,
+            tuple(t for number in choice.platforms for t in universe.request.platforms[number].targets),
+            choice.candidate.nature is Nature.DUNE and choice.candidate.name in inside,
         )
         for choice in solution.choices
     ]
+
+
+def certified(universe: Universe, solution: Solution) -> bool:
+    try:
+        return not certify(universe.request, locked(universe, solution))
+    except ReplayError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,10 @@ SCENARIOS = [
              [package("a.1", source=SHARED_OLD, dev_repo=REPO), package("a.2", source=SHARED, dev_repo=REPO),
               package("b.1", source=SHARED_OLD, dev_repo=REPO + "/")],
              {"a": "1", "b": "1"}, ("a", "b")),
+    Scenario("another archive of a dev-repo may be installed outside",
+             [package("tool.1", "a", dune=False), package("a.1", source=SHARED_OLD, dev_repo=REPO),
+              package("b.2", source=SHARED, dev_repo=REPO)],
+             {"a": "1", "b": "2", "tool": "1"}, ("tool", "b"), {"provided": frozenset({"tool"})}),
     Scenario("a restriction of the user's",
              [package("lib.1"), package("lib.2")], {"lib": "1"},
              options={"restrictions": (Restriction("lib", bound("< 2"), "lib {< 2}", "mono.toml:3"),)}),
@@ -125,7 +137,7 @@ def test_per_platform_membership_and_one_version() -> None:
     found = {c.candidate.name: (str(c.candidate.version), c.platforms) for c in solution.choices}
     assert found["lib"] == ("1", (0, 1))
     assert found["mac"] == ("1", (1,))
-    assert certify(universe.request, locked(universe.request, solution)) == ()
+    assert certify(universe.request, locked(universe, solution)) == ()
 
 
 def test_explanation_names_only_the_clash() -> None:
@@ -187,6 +199,33 @@ def test_a_cross_compiler_gets_what_is_built_and_the_host_what_is_there() -> Non
         assert {c.candidate.name for c in solution.choices} == {"app", "dune", "zarith", *expected}
 
 
+def test_restrictions_are_judged_on_each_platform() -> None:
+    on_linux = AllOf((bound("< 2"), Comparison(Variable("os"), "=", Text("linux"))))
+    platforms = (Platform(("one",), {"os": "linux"}), Platform(("two",), {"os": "macos"}))
+    world = World([package("lib.1"), package("lib.2"), DUNE])
+    asked = request(
+        root("lib"),
+        platforms=platforms,
+        restrictions=(Restriction("lib", on_linux, "lib {< 2 & os = linux}", "mono.toml:1"),),
+    )
+    assert answer(asked, world) == {"app": "dev", "dune": "3.17", "lib": "1"}
+
+
+def test_a_restriction_on_a_root_is_told() -> None:
+    asked = request(root(), restrictions=(Restriction("app", bound("< 2"), "app {< 2}", "mono.toml:1"),))
+    assert answer(asked, World([DUNE])) is None
+
+
+def test_where_a_package_is_not_available_is_told() -> None:
+    on_linux = Comparison(Variable("os"), "=", Text("linux"))
+    platforms = (Platform(("one",), {"os": "linux"}), Platform(("two",), {"os": "macos"}))
+    world = World([package("lib.1", available=on_linux), DUNE])
+    universe = build_universe(request(root("lib"), platforms=platforms), world)
+    assert isinstance(solve(universe), Unsolvable)
+    steps = [(s.reason.who, s.reason.relation, s.reason.whom) for s in explain(universe).steps]
+    assert ("lib", Relation.UNAVAILABLE, ("two",)) in steps
+
+
 # Brute force on random universes.
 
 NAMES = ("a", "b", "c", "d")
@@ -224,7 +263,7 @@ def brute_force(asked: Request, world: World) -> tuple[tuple[int, ...], dict[str
     universe = build_universe(asked, world)
     best: tuple[tuple[object, ...], tuple[int, ...], dict[str, str]] | None = None
     for chosen in _subsets(universe):
-        if certify(asked, locked(asked, chosen)) or not _dune_rule(universe, chosen):
+        if not certified(universe, chosen) or not _dune_rule(universe, chosen):
             continue
         costs = _costs(universe, chosen)
         names = {c.candidate.name: c.candidate for c in chosen.choices}
@@ -276,7 +315,7 @@ def test_agrees_with_brute_force(drawn: tuple[Request, World]) -> None:
         return
     assert isinstance(solution, Solution)
     replay(universe, solution)
-    assert certify(asked, locked(asked, solution)) == ()
+    assert certify(asked, locked(universe, solution)) == ()
     assert solution.costs == expected[0]
     assert {c.candidate.name: str(c.candidate.version) for c in solution.choices} == expected[1]
 
@@ -352,7 +391,7 @@ def test_agrees_with_brute_force_on_two_platforms(drawn: tuple[Request, World]) 
     asked, world = drawn
     universe = build_universe(asked, world)
     solution = solve(universe)
-    good = [chosen for chosen in memberships(universe) if not certify(asked, locked(asked, chosen))]
+    good = [chosen for chosen in memberships(universe) if certified(universe, chosen)]
     if not good:
         assert isinstance(solution, Unsolvable)
         return
