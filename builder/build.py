@@ -206,8 +206,9 @@ def _keep_only_if_made_alike(prepared: Prepared, work: Path) -> None:
     )
     stamp = work / "made-with"
     if not stamp.is_file() or stamp.read_text(encoding="utf-8") != made_with:
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
+        if os.path.lexists(work):
+            shutil.rmtree(work)
+        work.mkdir()
         stamp.write_text(made_with, encoding="utf-8")
 
 

@@ -68,9 +68,14 @@ def command(
 
 
 def main() -> None:
-    """The console script; exits with 0, with 1 after an expected failure, with 2 for wrong usage."""
+    """The console script; exits with 0, 1 after an expected failure, 2 for wrong usage, 130 interrupted."""
     try:
-        command(prog_name="mono-build")
+        command.main(prog_name="mono-build", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
     except BuilderError as error:
         click.echo(describe(error), err=True)
         sys.exit(1)

@@ -157,7 +157,11 @@ def read_context(folder: Path) -> Context:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ContextError("there is no context here", place=str(path), hint=_HINT) from None
+        raise ContextError(
+            "there is no context here",
+            place=str(path),
+            hint="name a folder contexts/TARGET that `mono contexts` wrote",
+        ) from None
     except (OSError, UnicodeError) as error:
         raise ContextError(f"cannot be read ({error})", place=str(path), hint=_HINT) from error
     return parse(text, place=str(path))

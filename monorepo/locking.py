@@ -5,12 +5,13 @@ What solving takes is imported when there is something to solve: most runs find 
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monorepo.errors import LockError
-from monorepo.lock.format import FILE, FILES_FOLDER
+from monorepo.lock.format import FILE, FILES_FOLDER, FORMAT
 from monorepo.lock.freshness import Freshness
 from monorepo.lock.model import Lock
 from monorepo.lock.reader import load_lock
@@ -18,28 +19,37 @@ from monorepo.ports import Git, Http
 
 if TYPE_CHECKING:
     from solver.certificate import Violation
+    from solver.universe import Rejection
 
 
 @dataclass(frozen=True, slots=True)
 class LockReport:
-    """What `lock_project` did: the lock, what was there before, and whether anything changed."""
+    """What `lock_project` did: the lock, what was there before, and whether anything changed.
+
+    ``unreadable`` are versions of locked packages that were passed over, as their opam files are malformed.
+    """
 
     lock: Lock
     before: Lock | None
     changed: bool
+    unreadable: tuple[Rejection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """The lock on disk, what would be locked now, and what the lock on disk breaks."""
+    """The lock on disk, what would be locked now, and what the lock on disk breaks.
+
+    ``damaged`` are the files of mono.lock.files that are missing, or not what their names say.
+    """
 
     lock: Lock
     fresh: Lock
     violations: tuple[Violation, ...]
+    damaged: tuple[str, ...]
 
     @property
     def good(self) -> bool:
-        return self.lock == self.fresh and not self.violations
+        return self.lock == self.fresh and not self.violations and not self.damaged
 
 
 def lock_project(folder: Path, *, cache: Path, http: Http, git: Git, upgrade: bool = False) -> LockReport:
@@ -61,13 +71,15 @@ def lock_project(folder: Path, *, cache: Path, http: Http, git: Git, upgrade: bo
     from monorepo.project import load_project
 
     manifest = load_manifest(folder)
+    roots = [root.file for root in manifest.roots]
+    begun = freshness.begin(roots, manifest.repositories, deep="project.roots" in manifest.stated)
     project = load_project(folder, manifest)
     open_project = OpenProject(project, cache, http, git, None if upgrade else before)
-    lock, files = open_project.lock()
-    changed = save_lock(lock, folder, files)
-    own = [root.file for root in manifest.roots] + [f"{FILES_FOLDER}/{digest}" for digest in files]
-    freshness.note(own, project.repositories, open_project.stack)
-    return LockReport(lock, before, changed)
+    answer = open_project.lock()
+    changed = save_lock(answer.lock, folder, answer.files)
+    carried = [f"{FILES_FOLDER}/{digest}" for digest in answer.files]
+    freshness.note(begun, carried, project.repositories, open_project.stack)
+    return LockReport(answer.lock, before, changed, answer.unreadable)
 
 
 def check_lock(folder: Path, *, cache: Path, http: Http, git: Git) -> CheckReport:
@@ -83,14 +95,37 @@ def check_lock(folder: Path, *, cache: Path, http: Http, git: Git) -> CheckRepor
     lock = load_lock(folder)
     project = load_project(folder, load_manifest(folder))
     open_project = OpenProject(project, cache, http, git, lock)
-    fresh, _ = open_project.lock()
-    return CheckReport(lock, fresh, open_project.certify(lock))
+    answer = open_project.lock()
+    damaged = tuple(name for name, content in answer.files.items() if _carried(folder, name) != content)
+    return CheckReport(lock, answer.lock, open_project.certify(lock), damaged)
+
+
+def _carried(folder: Path, name: str) -> bytes | None:
+    path = folder / FILES_FOLDER / name
+    return path.read_bytes() if path.is_file() else None
 
 
 def _old_lock(folder: Path) -> Lock | None:
+    """The lock that is there; None where there is none, or where it is damaged and is to be written anew.
+
+    Raises:
+        LockError: it is of a later format, which a lock of this mono's would replace.
+    """
     if not (folder / FILE).exists():
         return None
     try:
         return load_lock(folder)
-    except LockError:
-        return None  # it is about to be written anew
+    except LockError as error:
+        if _is_newer(folder / FILE):
+            raise LockError(
+                "a newer mono wrote this lock", FILE, "update mono, or delete the lock to begin anew"
+            ) from error
+        return None
+
+
+def _is_newer(path: Path) -> bool:
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8")).get("format")
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, int) and found > FORMAT

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from monorepo.document import Table, decode, line_of, line_of_text, nearest_hint, read_document, refusing
+from monorepo.document import Table, decode, line_of_text, nearest_hint, read_document, refusing
 from monorepo.errors import ManifestError, TargetError
 from monorepo.repository_url import ImpossibleUrlError, RepositorySetting, repository_setting
+from monorepo.targets.definition import Target
 from solver.formula import Value
 from solver.request import Restriction
 
@@ -41,15 +42,6 @@ class Root:
 
 
 @dataclass(frozen=True, slots=True)
-class TargetSetting:
-    """``[targets.NAME]`` as written, for `targets.reader.define_target`; ``place`` is file and line."""
-
-    name: str
-    table: Mapping[str, object]
-    place: str
-
-
-@dataclass(frozen=True, slots=True)
 class Manifest:
     """What a project asks for.
 
@@ -61,8 +53,7 @@ class Manifest:
         constraints: the user's bounds on packages, in the order written.
         provided: names installed outside, sorted.
         variables: opam variables for every target, sorted by name.
-        targets: names of the targets to lock and build for, in the order written.
-        target_settings: the project's own targets and changes to built-in ones, sorted by name.
+        targets: to lock and build for, complete, sorted by name.
         archive_mirrors: base urls in opam's cache layout, in the order they are asked.
         stated: the keys that mono.toml itself has, dotted (``solve.provided``): what a root's opam file says
             may fill in the others.
@@ -71,12 +62,11 @@ class Manifest:
     project: str
     roots: tuple[Root, ...]
     repositories: tuple[RepositorySetting, ...]
+    targets: tuple[Target, ...]
     ocaml: Restriction | None = None
     constraints: tuple[Restriction, ...] = ()
     provided: tuple[str, ...] = ()
     variables: tuple[tuple[str, Value], ...] = ()
-    targets: tuple[str, ...] = DEFAULT_TARGETS
-    target_settings: tuple[TargetSetting, ...] = ()
     archive_mirrors: tuple[str, ...] = ()
     stated: frozenset[str] = frozenset()
 
@@ -95,12 +85,16 @@ class Manifest:
             "restrictions": [[restriction.name, restriction.text] for restriction in self.restrictions],
             "provided": self.provided,
             "variables": self.variables,
-            "targets": self.targets,
-            "target-settings": [[setting.name, setting.table] for setting in self.target_settings],
+            "targets": [_told(target) for target in self.targets],
             "archive-mirrors": self.archive_mirrors,
             "stated": sorted(self.stated),
         }
         return json.dumps(meaning, sort_keys=True, default=str).encode("ascii")
+
+
+def _told(target: Target) -> dict[str, object]:
+    """What a target says; a key that a later mono knows and this target does not use changes nothing."""
+    return {key: value for key, value in asdict(target).items() if value}
 
 
 def load_manifest(folder: Path) -> Manifest:
@@ -166,8 +160,7 @@ def _manifest(top: Table, text: str, folder: Path) -> Manifest:
         constraints=_constraints(solve, text),
         provided=tuple(sorted(_package_names(solve, "provided"))),
         variables=_variables(top.table("variables")),
-        targets=_targets_to_build(top.table("targets")),
-        target_settings=_target_settings(top.table("targets"), text),
+        targets=_targets(top.table("targets")),
         archive_mirrors=_archive_mirrors(mirrors),
         stated=frozenset(_stated(top)),
     )
@@ -208,7 +201,7 @@ def _roots(project: Table, folder: Path) -> tuple[Root, ...]:
     if not names:
         return _roots_at_top(folder)
     files: dict[str, list[str]] = {}
-    for file in sorted(_opam_files(folder)):
+    for file in sorted(opam_files(folder)):
         files.setdefault(_package_of(file), []).append(file)
     for position, name in enumerate(names):
         if name not in files:
@@ -231,7 +224,7 @@ def _roots_at_top(folder: Path) -> tuple[Root, ...]:
     return tuple(Root(name, f"{name}.opam") for name in names)
 
 
-def _opam_files(folder: Path) -> Iterator[str]:
+def opam_files(folder: Path) -> Iterator[str]:
     """Every opam file of the tree, relative, with ``/``; not of built, vendored or hidden folders."""
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".") and name not in _SKIPPED_FOLDERS]
@@ -307,43 +300,30 @@ def _variables(table: Table) -> tuple[tuple[str, Value], ...]:
     return table.variables()
 
 
-def _targets_to_build(targets: Table) -> tuple[str, ...]:
+def _targets(targets: Table) -> tuple[Target, ...]:
+    """The targets to build for; those of the project's own that nothing is built for are judged as well."""
+    from monorepo.targets.reader import define_target, load_target
+
+    own = {name: define_target(name, targets.table(name)) for name in targets.content if name != "build"}
+    chosen: dict[str, Target] = {}
+    for position, name in enumerate(_names_of_targets(targets)):
+        if name in chosen:
+            raise targets.unacceptable(("build", position), f'"{name}" is there twice')
+        try:
+            chosen[name] = own[name] if name in own else load_target(name)
+        except TargetError as error:
+            raise targets.unacceptable(("build", position), error.reason, error.hint) from None
+    return tuple(chosen[name] for name in sorted(chosen))
+
+
+def _names_of_targets(targets: Table) -> tuple[str, ...]:
     if "build" not in targets:
         return DEFAULT_TARGETS
     names = targets.texts("build")
     if not names:
-        raise targets.unacceptable(
-            "build", "there is no target to build for", 'name one, as in build = ["host"]'
-        )
-    for position, name in enumerate(names):
-        if name in names[:position]:
-            raise targets.unacceptable(("build", position), f'"{name}" is there twice')
-        if name not in targets:
-            _check_built_in(targets, position, name)
+        hint = 'name one, as in build = ["host"]'
+        raise targets.unacceptable("build", "there is no target to build for", hint)
     return names
-
-
-def _check_built_in(targets: Table, position: int, name: str) -> None:
-    from monorepo.targets.reader import load_target
-
-    try:
-        load_target(name)
-    except TargetError as error:
-        raise targets.unacceptable(("build", position), error.reason, error.hint) from None
-
-
-def _target_settings(targets: Table, text: str) -> tuple[TargetSetting, ...]:
-    return tuple(
-        TargetSetting(name, targets.table(name).content, f"{FILE}:{_line_of_target(text, name)}")
-        for name in sorted(targets.content)
-        if name != "build"
-    )
-
-
-def _line_of_target(text: str, name: str) -> int:
-    header = f"\n[targets.{name}]"
-    before, found, _ = f"\n{text}".partition(header)
-    return before.count("\n") + 1 if found else line_of(text, ("targets", name))
 
 
 def _archive_mirrors(mirrors: Table) -> tuple[str, ...]:

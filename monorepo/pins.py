@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from monorepo.errors import ManifestError
-from monorepo.lock.source_url import git_location
 from monorepo.ports import Git
 from overlays.errors import OpamSyntaxError
 from overlays.opam_file import OpamFile, read_package
 from overlays.syntax.tree import List, String
+from solver.archive import git_location
 from solver.package import Package, Source
 from solver.version import Version
 
@@ -49,11 +50,16 @@ def read_pins(files: Sequence[OpamFile]) -> tuple[Pin, ...]:
     for file in files:
         for identity, url in _pairs(file):
             name, _, version = identity.partition(".")
+            if "@" in urlsplit(url).netloc and urlsplit(url).password is not None:
+                hint = "let git or ssh know it"
+                raise ManifestError(
+                    f"the pin of {name} holds a password: the lock would show it", file.place, hint
+                )
             pin = Pin(name, Version.parse(version or "dev"), url, file.place)
             other = pins.setdefault(name, pin)
-            if other.url != url:
+            if (other.url, other.version.text) != (pin.url, pin.version.text):
                 raise ManifestError(
-                    f"{name} is pinned to {url} here and to {other.url} in {other.place}",
+                    f"{identity} is pinned to {url}, but {name}.{other.version} to {other.url}",
                     file.place,
                     "pin it to one place",
                 )

@@ -7,17 +7,21 @@ same thing, mono.toml wins.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
-from monorepo.errors import ManifestError, TargetError
+from monorepo.errors import ManifestError
 from monorepo.manifest import Manifest
 from monorepo.pins import Pin, read_pins
-from monorepo.repository_url import ImpossibleUrlError, RepositorySetting, repository_setting
+from monorepo.repository_url import (
+    ARCHIVE_SUFFIXES,
+    ImpossibleUrlError,
+    RepositorySetting,
+    repository_setting,
+)
 from monorepo.targets.definition import Target
-from monorepo.targets.reader import define_target, load_target
 from overlays.errors import OpamSyntaxError
 from overlays.formulas import parse_dependency
 from overlays.opam_file import OpamFile, read_package
@@ -25,12 +29,17 @@ from overlays.syntax.tree import Boolean, Identifier, List, String, Value
 from solver.formula import Dependency, dependencies_in
 from solver.formula import Value as VariableValue
 from solver.package import Package
-from solver.request import Platform, Request
+from solver.reduction import Reduction, wanted_in
+from solver.request import Platform, Request, package_variables
 
 RUNTIME = "mirage-runtime"
 """A root that depends on it is a unikernel, and gets the packages of its targets."""
 
 COMPILER = "ocaml-base-compiler"
+
+HOST = "host"
+
+_IN_PROJECT = "file://$OPAM_MONOREPO_CWD/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,7 @@ class Project:
     variables: tuple[tuple[str, VariableValue], ...]
     archive_mirrors: tuple[str, ...]
     request: Request
+    root_files: Mapping[str, OpamFile]
     pins: tuple[Pin, ...]
     digest: str
 
@@ -56,22 +66,24 @@ def load_project(folder: Path, manifest: Manifest) -> Project:
 
     Raises:
         ManifestError: a root cannot be read, or a field of it says something impossible.
-        TargetError: a target is unknown or refused.
     """
     files = [_read_root(folder, root.file) for root in manifest.roots]
     roots = tuple(_as_root(file, root.name) for root, file in zip(manifest.roots, files, strict=True))
-    targets = _targets(manifest)
-    variables = dict(_variables(files)) | dict(manifest.variables)
+    targets = manifest.targets
+    environments = {target.name: _environment(target, files, manifest) for target in targets}
     provided = manifest.provided if "solve.provided" in manifest.stated else _provided(files)
     repositories = manifest.repositories
     if "repositories" not in manifest.stated:
         repositories = _repositories(files, folder) or repositories
-    unikernel = any(d.name == RUNTIME for root in roots for d in dependencies_in(root.depends))
+    wanted = _wanted_by_roots(roots, environments.values())
+    unikernel = RUNTIME in wanted
+    pins = _pins(files, roots)
     request = Request(
         roots=roots,
-        platforms=_platforms(targets, variables, unikernel=unikernel),
-        requires=() if _chooses_compiler(roots) else (Dependency(COMPILER),),
+        platforms=_platforms(targets, environments, unikernel=unikernel),
+        requires=() if _chooses_compiler(wanted) else (Dependency(COMPILER),),
         restrictions=manifest.restrictions,
+        pinned=frozenset(pin.name for pin in pins),
         provided=frozenset(provided) | _provided_by_targets(targets, unikernel=unikernel),
         root_places=_root_places(manifest, files, roots),
     )
@@ -80,11 +92,12 @@ def load_project(folder: Path, manifest: Manifest) -> Project:
         roots,
         repositories,
         targets,
-        tuple(sorted(variables.items())),
+        tuple(sorted({**_variables(files), **dict(manifest.variables)}.items())),
         manifest.archive_mirrors,
         request,
-        read_pins(files),
-        _digest(manifest, files, targets),
+        dict(zip((root.name for root in roots), files, strict=True)),
+        pins,
+        _digest(manifest, files),
     )
 
 
@@ -114,38 +127,34 @@ def _as_root(file: OpamFile, name: str) -> Package:
         ) from error
 
 
-def _targets(manifest: Manifest) -> tuple[Target, ...]:
-    settings = {setting.name: setting for setting in manifest.target_settings}
-    targets = []
-    for name in manifest.targets:
-        if name in settings:
-            targets.append(define_target(name, settings[name].table, place=settings[name].place))
-        else:
-            try:
-                targets.append(load_target(name))
-            except TargetError as error:
-                raise TargetError(error.reason, "mono.toml, [targets] build", error.hint) from error
-    return tuple(sorted(targets, key=lambda target: target.name))
+def _environment(target: Target, files: Sequence[OpamFile], manifest: Manifest) -> dict[str, VariableValue]:
+    """opam's variables on one target.
+
+    What the roots' fields say describes the host that their author had in mind: other targets know better
+    what they are. What mono.toml says holds for every target.
+    """
+    of_target, of_roots = dict(target.variables), _variables(files)
+    told = of_target | of_roots if target.name == HOST else of_roots | of_target
+    return told | dict(manifest.variables)
 
 
 def _platforms(
-    targets: Sequence[Target], variables: dict[str, VariableValue], *, unikernel: bool
+    targets: Sequence[Target], environments: Mapping[str, dict[str, VariableValue]], *, unikernel: bool
 ) -> tuple[Platform, ...]:
     """Targets with equal variables and requirements see the same packages, and are one platform."""
-    groups: dict[tuple[object, ...], list[Target]] = {}
+    groups: dict[tuple[object, tuple[str, ...], bool], list[Target]] = {}
     for target in targets:
+        environment = tuple(sorted(environments[target.name].items()))
         requires = target.requires if unikernel else ()
-        groups.setdefault((target.variables, requires, target.toolchain is not None), []).append(target)
+        groups.setdefault((environment, requires, target.toolchain is not None), []).append(target)
     return tuple(
         Platform(
             tuple(target.name for target in group),
-            dict(group[0].variables) | variables,
-            tuple(parse_dependency(text, f"target {group[0].name}") for text in group[0].requires)
-            if unikernel
-            else (),
-            cross=group[0].toolchain is not None,
+            environments[group[0].name],
+            tuple(parse_dependency(text, f"target {group[0].name}") for text in requires),
+            cross=cross,
         )
-        for group in groups.values()
+        for (_, requires, cross), group in groups.items()
     )
 
 
@@ -153,13 +162,32 @@ def _provided_by_targets(targets: Sequence[Target], *, unikernel: bool) -> froze
     return frozenset(name for target in targets for name in target.provided) if unikernel else frozenset()
 
 
-def _chooses_compiler(roots: Sequence[Package]) -> bool:
-    """Whether a root asks for a variant of the compiler or for an option of it."""
-    return any(
-        dependency.name == "ocaml-variants" or dependency.name.startswith("ocaml-option-")
+def _wanted_by_roots(
+    roots: Sequence[Package], environments: Iterable[Mapping[str, VariableValue]]
+) -> frozenset[str]:
+    """Names that some root wants on some target, filters decided."""
+    reductions = [Reduction(package_variables(Platform((), e), own=True)) for e in environments]
+    return frozenset(
+        wanted.name
         for root in roots
-        for dependency in dependencies_in(root.depends)
+        for reduction in reductions
+        for wanted in wanted_in(reduction.need(root.depends, root.name, root.version))
     )
+
+
+def _chooses_compiler(wanted: frozenset[str]) -> bool:
+    """Whether a root asks for a variant of the compiler or for an option of it."""
+    return any(name == "ocaml-variants" or name.startswith("ocaml-option-") for name in wanted)
+
+
+def _pins(files: Sequence[OpamFile], roots: Sequence[Package]) -> tuple[Pin, ...]:
+    pins = read_pins(files)
+    for pin in pins:
+        if any(root.name == pin.name for root in roots):
+            raise ManifestError(
+                f"{pin.name} is a root of this project, and pinned to {pin.url}", pin.place, "drop the pin"
+            )
+    return pins
 
 
 def _root_places(
@@ -176,22 +204,31 @@ def _provided(files: Sequence[OpamFile]) -> tuple[str, ...]:
     return tuple(sorted({name for file in files for name in file.strings("x-opam-monorepo-opam-provided")}))
 
 
-def _variables(files: Sequence[OpamFile]) -> Iterator[tuple[str, VariableValue]]:
+def _variables(files: Sequence[OpamFile]) -> dict[str, VariableValue]:
     """``x-opam-monorepo-global-opam-vars: [["arch" "x86_64"] …]``; a list is joined by blanks."""
     field = "x-opam-monorepo-global-opam-vars"
+    variables: dict[str, VariableValue] = {}
     for file in files:
-        value = file.field(field)
-        if value is None:
-            continue
-        entries = value.values if isinstance(value, List) else (value,)
-        if entries and all(isinstance(entry, String) for entry in entries):
-            entries = (value,)  # a single pair may stand without its outer brackets
-        for entry in entries:
-            match entry:
-                case List(_, (String() as name, held), _):
-                    yield name.text, _variable_value(held, file, field)
-                case _:
-                    raise ManifestError(f"{field} holds pairs of a name and a value", file.place)
+        for name, value in _pairs(file, field):
+            told = _variable_value(value, file, field)
+            if variables.setdefault(name, told) != told:
+                raise ManifestError(f"{field} gives {name} another value than another root does", file.place)
+    return variables
+
+
+def _pairs(file: OpamFile, field: str) -> Iterator[tuple[str, Value]]:
+    value = file.field(field)
+    if value is None:
+        return
+    entries = value.values if isinstance(value, List) else (value,)
+    if entries and all(isinstance(entry, String) for entry in entries):
+        entries = (value,)  # a single pair may stand without its outer brackets
+    for entry in entries:
+        match entry:
+            case List(_, (String() as name, held), _):
+                yield name.text, held
+            case _:
+                raise ManifestError(f"{field} holds pairs of a name and a value", file.place)
 
 
 def _variable_value(value: Value, file: OpamFile, field: str) -> VariableValue:
@@ -208,30 +245,34 @@ def _variable_value(value: Value, file: OpamFile, field: str) -> VariableValue:
 
 
 def _repositories(files: Sequence[OpamFile], folder: Path) -> tuple[RepositorySetting, ...]:
-    """``x-opam-monorepo-opam-repositories``, in the order written; ``$OPAM_MONOREPO_CWD`` is the project."""
+    """``x-opam-monorepo-opam-repositories``, in the order written."""
     settings: dict[str, RepositorySetting] = {}
     for file in files:
-        for url in file.strings("x-opam-monorepo-opam-repositories"):
-            local = url.replace("$OPAM_MONOREPO_CWD", ".")
-            if local.startswith("file://") and not local.endswith((".tar.gz", ".tar.bz2", ".tar.xz", ".zip")):
-                local = (
-                    local.removeprefix("file://").lstrip("/") if "/./" in local else local[len("file://") :]
-                )
-            if local.startswith("https://") and local.endswith(".git"):
-                local = f"git+{local}"
+        for written in file.strings("x-opam-monorepo-opam-repositories"):
+            url = _as_mono_writes(written)
             name = f"root-{len(settings) + 1}"
-            if any(setting.url == local for setting in settings.values()):
+            if any(setting.url == url for setting in settings.values()):
                 continue
             try:
-                settings[name] = repository_setting(name, local, folder)
+                settings[name] = repository_setting(name, url, folder)
             except ImpossibleUrlError as error:
                 raise ManifestError(error.reason, file.place, error.hint) from error
     return tuple(settings.values())
 
 
-def _digest(manifest: Manifest, files: Sequence[OpamFile], targets: Sequence[Target]) -> str:
+def _as_mono_writes(url: str) -> str:
+    """opam-monorepo's form of a repository's url in mono's: folders are paths, git says so."""
+    if url.startswith(_IN_PROJECT):
+        return unquote(url.removeprefix(_IN_PROJECT))
+    if url.startswith("file:///") and not url.endswith(ARCHIVE_SUFFIXES):
+        return unquote(url.removeprefix("file://"))
+    if url.startswith("https://") and url.endswith(".git"):
+        return f"git+{url}"
+    return url
+
+
+def _digest(manifest: Manifest, files: Sequence[OpamFile]) -> str:
     digest = hashlib.sha256(manifest.digest_material)
     for file in files:
         digest.update(hashlib.sha256(str(file).encode("utf-8")).digest())
-    digest.update(json.dumps([repr(target) for target in targets]).encode("ascii"))
     return f"sha256:{digest.hexdigest()}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from builder.digest import file_digest
 from monorepo.errors import RepositoryError
 from monorepo.lock.model import LockedRepository
 from monorepo.ports import Git, Http
@@ -62,24 +62,31 @@ def open_repositories(
 
 
 def _download(setting: RepositorySetting, cache: Path, http: Http, known: LockedRepository | None) -> Path:
-    """The archive in the cache, by its hash where the lock knows it."""
+    """The archive in the cache; the one that the lock records, where it records one.
+
+    Raises:
+        RepositoryError: what is there now is not what the lock records.
+    """
     folder = cache / "repositories" / "downloads"
-    suffix = Path(setting.location).suffix
-    if known is not None and known.content is not None:
-        kept = folder / (known.content.removeprefix("sha256:") + suffix)
-        if kept.is_file():
+    recorded = None if known is None else known.content
+    if recorded is not None:
+        kept = folder / recorded.removeprefix("sha256:")
+        if kept.is_file() and file_digest(kept) == recorded:
             return kept
     folder.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
-    handle, aside = tempfile.mkstemp(dir=folder)
+    handle, name = tempfile.mkstemp(dir=folder)
+    aside = Path(name)
     try:
         with os.fdopen(handle, "wb") as file, http.stream(setting.location) as body:
             for chunk in body.chunks():
-                digest.update(chunk)
                 file.write(chunk)
-        place = folder / (digest.hexdigest() + suffix)
-        Path(aside).replace(place)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
-    return place
+        digest = file_digest(aside)
+        if recorded not in (None, digest):
+            raise RepositoryError(
+                f"is no longer what the lock records ({recorded})",
+                f'repository "{setting.name}" ({setting.url})',
+                "run mono lock --upgrade to lock with what is there now",
+            )
+        return aside.replace(folder / digest.removeprefix("sha256:"))
+    finally:
+        aside.unlink(missing_ok=True)

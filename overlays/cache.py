@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from overlays.formulas import read_alternatives, read_conflicts, read_filter, read_formula
+from overlays.formulas import read_conflicts, read_filter, read_formula
 from overlays.opam_file import OpamFile
 from overlays.stores.files import changed_at
 from overlays.stores.layout import Stamp
@@ -25,7 +25,7 @@ from solver.formula import ALWAYS
 from solver.package import Package, Source
 from solver.version import Version
 
-_FORMAT = f"mono metadata 1, {sys.implementation.cache_tag}, marshal {marshal.version}\n".encode()
+_FORMAT = f"mono metadata 2, {sys.implementation.cache_tag}, marshal {marshal.version}\n".encode()
 """Raise the number with every change of what a record holds or of how one is read."""
 
 _DIGEST_SIZE = 16
@@ -133,15 +133,13 @@ def _record_of(file: OpamFile, package: Package) -> Record:
     source = package.source
     return (
         file.raw("depends"),
-        file.raw("depopts"),
         file.raw("conflicts"),
         package.conflict_class,
         file.raw("available"),
         tuple(sorted(package.flags)),
-        package.tags,
         package.has_build,
         package.has_install,
-        source and (source.url, source.mirrors, source.checksums, source.swhid, source.subpath),
+        source and (source.url, source.mirrors, source.checksums, source.subpath),
         package.dev_repo,
         package.metadata_hash,
     )
@@ -150,12 +148,10 @@ def _record_of(file: OpamFile, package: Package) -> Record:
 def _package_of(record: Record, name: str, version: str, repository: str) -> Package:
     (
         depends,
-        depopts,
         conflicts,
         conflict_class,
         available,
         flags,
-        tags,
         has_build,
         has_install,
         source,
@@ -166,12 +162,10 @@ def _package_of(record: Record, name: str, version: str, repository: str) -> Pac
         name,
         Version.parse(version),
         ALWAYS if depends is None else read_formula(depends),
-        ALWAYS if depopts is None else read_alternatives(depopts),
         () if conflicts is None else read_conflicts(conflicts),
         conflict_class,
         None if available is None else read_filter(available),
         frozenset(flags),
-        tags,
         has_build,
         has_install,
         None if source is None else Source(*source),

@@ -7,7 +7,7 @@ dependencies and conditions over and over: equal texts are read once, and share 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import cast
 
@@ -30,7 +30,6 @@ from overlays.syntax.tree import (
 from overlays.values import malformed, parts_of
 from solver import formula
 from solver.formula import (
-    ALWAYS,
     AllOf,
     AnyOf,
     Condition,
@@ -49,6 +48,8 @@ from solver.formula import (
 _CONDITION = r'\{(?:[^{}"#(]++|\((?!\*)|"(?!"")[^"\\]*+")*\}'
 _PIECE = re.compile(rf'{BLANK}(?:("[^"\\]++"(?!")){BLANK}({_CONDITION}|)|(.?))', re.DOTALL)
 """A package with its condition, or a sign between packages. Whatever else there is the parser reads."""
+
+_OPPOSITES: Mapping[Relation, Relation] = {"=": "!=", "!=": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 
 _MOST_GROUPS = 40
 """More than these could nest too deeply; the parser counts depth."""
@@ -69,30 +70,23 @@ def read_formula(text: str) -> Formula:
 
 
 @cache
-def read_alternatives(text: str) -> Formula:
-    """A formula of packages as ``depopts`` holds one: what stands side by side is joined by ``|``."""
-    found = _plain_formula(text, AnyOf) or formula_by_tree(text, AnyOf)
-    return ALWAYS if found == AnyOf(()) else found
-
-
-@cache
 def read_conflicts(text: str) -> tuple[Dependency, ...]:
     """The packages of ``conflicts``, any of which is one; ``&`` between packages has no meaning there."""
     found: list[Dependency] = []
-    rest: list[Condition] = [read_alternatives(text)]
+    rest: list[Condition] = [_plain_formula(text, AnyOf) or formula_by_tree(text, AnyOf)]
     while rest:
         match rest.pop():
             case Dependency() as dependency:
                 found.append(dependency)
             case AnyOf(parts):
                 rest.extend(reversed(parts))
-            case AllOf(parts) if parts:
+            case AllOf():
                 raise Malformed("conflicts are packages side by side or joined by |", 0)
     return tuple(found)
 
 
 def formula_by_tree(text: str, beside: type[AllOf | AnyOf]) -> Formula:
-    """What `read_formula` (``beside`` is `AllOf`) or `read_alternatives` (`AnyOf`) makes of any text."""
+    """Any formula of packages; what stands side by side is joined by ``beside``: `AnyOf` in ``conflicts``."""
     value = parse_value(text)
     if isinstance(value, List):
         return beside(tuple(_formula(part, value, beside) for part in value.values))
@@ -243,10 +237,8 @@ def _part(value: Value, whole: Value, *, bounds: bool) -> Condition:
         return _part(part, whole, bounds=bounds)
 
     match value:
-        case String():
+        case String() | Integer():
             return Text(value.text)
-        case Integer():
-            return Text(str(value.number))
         case Boolean():
             return Truth(value.truth)
         case Identifier():
@@ -257,7 +249,7 @@ def _part(value: Value, whole: Value, *, bounds: bool) -> Condition:
             return formula.Comparison(cast(Filter, read(left)), _relation(value), cast(Filter, read(right)))
         case Prefixed(sign, operand):
             if sign.text == "!":
-                return Not(read(operand))
+                return _opposite(read(operand)) if bounds else Not(cast(Filter, read(operand)))
             return Defined(cast(Filter, _part(operand, whole, bounds=False)))
         case Group(_, values, _) | List(_, values, _):
             return _joined(values, read, AllOf)
@@ -267,6 +259,23 @@ def _part(value: Value, whole: Value, *, bounds: bool) -> Condition:
         case Comparison():
             raise malformed("a bound on a version has no meaning here", value, whole)
     raise malformed("expected a condition", value, whole)
+
+
+def _opposite(condition: Condition) -> Condition:
+    """``!`` before a condition in braces: opam brings it to each bound and filter as it reads the braces."""
+    match condition:
+        case Constraint(relation, operand):
+            return Constraint(_OPPOSITES[relation], operand)
+        case AllOf(()):
+            return condition  # opam keeps an empty group out of the negation
+        case AllOf(parts):
+            return AnyOf(tuple(map(_opposite, parts)))
+        case AnyOf(parts):
+            return AllOf(tuple(map(_opposite, parts)))
+        case Not(part):
+            return part
+        case _:
+            return Not(cast(Filter, condition))
 
 
 def _relation(comparison: Comparison) -> Relation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from overlays.fields import Fields
-from overlays.formulas import filter_of, read_alternatives, read_conflicts, read_filter, read_formula
+from overlays.formulas import filter_of, read_conflicts, read_filter, read_formula
 from overlays.syntax.parser import parse_value
 from overlays.syntax.tokens import Kind, text_of_string
 from overlays.syntax.tree import List, Option, String, Value, canonical, tokens_of
@@ -85,12 +85,10 @@ def read_package(
         name,
         Version.parse(version) if isinstance(version, str) else version,
         file.read("depends", read_formula) or ALWAYS,
-        file.read("depopts", read_alternatives) or ALWAYS,
         file.read("conflicts", read_conflicts) or (),
         file.strings("conflict-class"),
         file.read("available", read_filter),
         frozenset(file.read("flags", read_words) or ()),
-        file.strings("tags"),
         file.read("build", lists_a_command) or False,
         file.read("install", lists_a_command) or False,
         read_main_source(file),
@@ -110,7 +108,10 @@ def read_main_source(file: OpamFile) -> Source | None:
 
 
 def read_source(section: Fields, subpath: str | None = None) -> Source:
-    """A ``url`` or ``extra-source`` section; a checksum that does not name its kind is md5."""
+    """A ``url`` or ``extra-source`` section; a checksum that does not name its kind is md5.
+
+    A ``swhid`` becomes the last mirror, in the form that opam gives it there.
+    """
     field = "src" if section.raw("src") is not None else "archive"
     url = section.string(field)
     if url is None:
@@ -118,10 +119,11 @@ def read_source(section: Fields, subpath: str | None = None) -> Source:
     mirrors = section.strings("mirrors")
     checksums = tuple(map(_checksum, section.strings("checksum")))
     swhid = section.string("swhid")
-    for place in (url, *mirrors):
-        if swhid is None and place.startswith(_ARCHIVE_OF_SOFTWARE_HERITAGE):
-            swhid = place.removeprefix(_ARCHIVE_OF_SOFTWARE_HERITAGE)
-    return Source(url, mirrors, checksums, swhid, subpath)
+    if swhid is not None:
+        archived = _ARCHIVE_OF_SOFTWARE_HERITAGE + swhid.removeprefix(_ARCHIVE_OF_SOFTWARE_HERITAGE)
+        if archived not in mirrors:
+            mirrors = (*mirrors, archived)
+    return Source(url, mirrors, checksums, subpath)
 
 
 @dataclass(frozen=True, slots=True)

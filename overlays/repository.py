@@ -90,10 +90,6 @@ class Repository:
         except OpamSyntaxError as error:
             raise self._unreadable(package, version, error) from error
 
-    def opam_text(self, package: str, version: str) -> str:
-        """The opam file of ``package.version`` as text; raises `PackageUnreadable` as `opam_file` does."""
-        return str(self.opam_file(package, version))
-
     def extra_file(self, package: str, version: str, file: str) -> bytes:
         """A file that the repository carries beside the opam file, in ``files``.
 

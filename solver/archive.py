@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from solver.package import Package
+from solver.package import Package, Source
 
 _SCHEME = re.compile(r"^(?:git\+|hg\+|darcs\+)?(?:[a-z]+://)?(?:[^@/]*@)?", re.IGNORECASE)
 
@@ -20,6 +20,36 @@ def normalised_dev_repo(dev_repo: str) -> str:
     host, separator, path = place.replace(":", "/", 1).partition("/")
     path = path.strip("/").removesuffix(".git")
     return f"{host.lower().removeprefix('www.')}{separator}{path.lower()}"
+
+
+_CHECKSUM = re.compile(r"md5=[0-9a-f]{32}|sha256=[0-9a-f]{64}|sha512=[0-9a-f]{128}")
+
+
+def git_location(url: str) -> tuple[str, str | None] | None:
+    """What git takes and the reference; None for the url of an archive (opam manual, "URLs")."""
+    place, _, reference = url.partition("#")
+    if place.startswith("git+"):
+        return place.removeprefix("git+"), reference or None
+    if place.startswith(("git://", "ssh://")) or (place.endswith(".git") and "://" in place):
+        return place, reference or None
+    return None
+
+
+def why_unusable(source: Source) -> str:
+    """Why a source cannot be fetched or verified; empty where it can.
+
+    Git verifies by commit; an archive needs a checksum, and a place that http or the file system knows.
+    """
+    if source.subpath is not None and (source.subpath.startswith("/") or ".." in source.subpath.split("/")):
+        return f"its subpath {source.subpath} leads out of its source"
+    if git_location(source.url) is not None:
+        return ""
+    if not source.url.startswith(("https://", "http://", "file:///")):
+        return f"its source is at {source.url}, which mono does not fetch"
+    if not source.checksums:
+        return "its source has no checksum"
+    strange = [checksum for checksum in source.checksums if not _CHECKSUM.fullmatch(checksum)]
+    return f"{strange[0]} is no checksum that mono knows" if strange else ""
 
 
 def group_by_archive(packages: Iterable[Package]) -> dict[int, int]:

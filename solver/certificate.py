@@ -17,7 +17,6 @@ from solver.formula import (
     Condition,
     Constraint,
     Dependency,
-    Not,
     Value,
     Variables,
     as_text,
@@ -108,7 +107,7 @@ class _Target:
         self.here = here
         self.roots = {root.name for root in request.roots}
         platform = next(p for p in request.platforms if target in p.targets)
-        self.environment = {root: package_variables(request, platform, root=root) for root in (True, False)}
+        self.environment = {own: package_variables(platform, own=own) for own in (True, False)}
 
     def violations(self) -> Iterator[Violation]:
         for root in sorted(self.roots - set(self.here)):
@@ -172,7 +171,7 @@ class _Target:
         for prefix in ("", "_:"):
             own[f"{prefix}name"] = package.name
             own[f"{prefix}version"] = package.version.text
-        return {**self.environment[package.name in self.roots], **own}
+        return {**self.environment[package.name in self.roots | self.request.pinned], **own}
 
     def _violation(self, package: str, reason: str) -> Violation:
         return Violation(package, self.target, reason)
@@ -206,22 +205,8 @@ def _admits(condition: Condition, version: Version | None, variables: Variables)
             return None if None in verdicts else all(verdicts) and version is not None
         case AnyOf(parts):
             return _combine([_admits(part, version, variables) for part in parts], every=False)
-        case Not(part) if any(isinstance(inner, Constraint) for inner in _leaves(part)):
-            verdict = _admits(part, version, variables)
-            return version is not None and verdict is not True
         case _:
             return (version is not None) if holds(condition, variables) else None
-
-
-def _leaves(condition: Condition) -> Iterator[Condition]:
-    match condition:
-        case Not(part):
-            yield from _leaves(part)
-        case AllOf(parts) | AnyOf(parts):
-            for part in parts:
-                yield from _leaves(part)
-        case _:
-            yield condition
 
 
 def _combine(verdicts: Sequence[bool | None], *, every: bool) -> bool | None:

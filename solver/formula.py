@@ -4,9 +4,10 @@ Two layers (opam manual, "Package Formulas" and "Filters"):
 
 * a *filter* is a three-valued expression over variables: true, false or undefined;
 * a *formula* is made of dependencies joined by ``&`` and ``|``; each dependency names a package and may
-  carry a *condition* in braces, in which filters and version constraints are joined by ``&``, ``|``, ``!``.
+  carry a *condition* in braces, in which filters and version constraints are joined by ``&`` and ``|``.
 
-`AllOf`, `AnyOf` and `Not` serve in both. All values are immutable and may be shared freely.
+`AllOf` and `AnyOf` serve in both, `Not` in filters alone: ``!`` before a constraint is one with the opposite
+relation. All values are immutable and may be shared freely.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class Constraint:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    part: Condition
+    part: Filter
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ class Source:
     url: str
     mirrors: tuple[str, ...] = ()
     checksums: tuple[str, ...] = ()
-    swhid: str | None = None
     subpath: str | None = None
 
 
@@ -27,7 +26,7 @@ class Package:
     """What the solver knows of ``name.version``: opam's fields, parsed but not yet evaluated.
 
     Args:
-        depends, depopts: formulas as written; ``depopts`` are never installed.
+        depends: formula as written; ``depopts`` are never installed, and not kept.
         conflicts: opam's list, where any entry that holds is a conflict.
         conflict_class: names of classes of which one solution holds one package.
         available: filter over global variables, None where absent.
@@ -42,12 +41,10 @@ class Package:
     name: str
     version: Version
     depends: Formula = ALWAYS
-    depopts: Formula = ALWAYS
     conflicts: tuple[Dependency, ...] = ()
     conflict_class: tuple[str, ...] = ()
     available: Condition | None = None
     flags: frozenset[str] = frozenset()
-    tags: tuple[str, ...] = ()
     has_build: bool = False
     has_install: bool = False
     source: Source | None = None

@@ -17,7 +17,6 @@ from solver.reduction import (
     ANY_VERSION,
     Bounds,
     EveryBound,
-    Excluded,
     Need,
     Some,
     SomeBound,
@@ -327,7 +326,5 @@ def _admitted(bounds: Bounds, keys: Sequence[Key]) -> int:
             for part in parts:
                 mask |= _admitted(part, keys)
             return mask
-        case Excluded(part):
-            return everything & ~_admitted(part, keys)
         case _:
             return everything

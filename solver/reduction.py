@@ -32,7 +32,7 @@ from solver.formula import (
 )
 from solver.version import Version
 
-Bounds: TypeAlias = "Bound | AnyVersion | EveryBound | SomeBound | Excluded"
+Bounds: TypeAlias = "Bound | AnyVersion | EveryBound | SomeBound"
 """A predicate on versions."""
 
 
@@ -67,19 +67,6 @@ class SomeBound:
 
     def __str__(self) -> str:
         return " | ".join(str(part) for part in self.parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Excluded:
-    """Admits what ``part`` does not."""
-
-    part: Bounds
-
-    def admits(self, version: Version) -> bool:
-        return not self.part.admits(version)
-
-    def __str__(self) -> str:
-        return f"!({self.part})"
 
 
 ANY_VERSION = AnyVersion()
@@ -167,13 +154,13 @@ class Reduction:
         return wanted
 
     def _reduce(self, formula: Condition, name: str, version: Version) -> Need | None:
-        """None where nothing is left."""
+        """None where nothing is left; what is written several times is kept once."""
         if isinstance(formula, Dependency):
             return self.wanted(formula, name, version)
         if not isinstance(formula, AllOf | AnyOf):
             raise TypeError(f"not a formula of packages: {formula!r}")
         parts: list[Need] = []
-        for part in formula.parts:
+        for part in {id(part): part for part in formula.parts}.values():
             seen = self._seen.get(id(part))
             reduced = self._reduce(part, name, version) if seen is None else seen[1]
             if reduced is not None:
@@ -182,7 +169,8 @@ class Reduction:
             return parts[0] if parts else None
         if isinstance(formula, AnyOf):
             return Some(tuple(parts))
-        return Every(tuple(inner for part in parts for inner in conjuncts(part)))
+        once = {id(inner): inner for part in parts for inner in conjuncts(part)}
+        return Every(tuple(once.values()))
 
 
 def own_variables(variables: Variables, name: str, version: Version) -> dict[str, Value]:
@@ -219,9 +207,6 @@ def _bounds(condition: Condition, variables: Variables) -> Bounds | None:
             if not some:
                 return None
             return ANY_VERSION if ANY_VERSION in some else _joined(SomeBound, some)
-        case Not(part) if _has_constraint(part):
-            bounds = _bounds(part, variables)
-            return ANY_VERSION if bounds is None else Excluded(bounds)
         case _:
             return ANY_VERSION if holds(condition, variables) else None
 
@@ -230,18 +215,6 @@ def _joined(join: type[EveryBound] | type[SomeBound], parts: list[Bounds]) -> Bo
     if not parts:
         return ANY_VERSION
     return parts[0] if len(parts) == 1 else join(tuple(parts))
-
-
-def _has_constraint(condition: Condition) -> bool:
-    match condition:
-        case Constraint():
-            return True
-        case Not(part):
-            return _has_constraint(part)
-        case AllOf(parts) | AnyOf(parts):
-            return any(_has_constraint(part) for part in parts)
-        case _:
-            return False
 
 
 def _mentions_self(condition: object) -> bool:

@@ -43,9 +43,9 @@ class Request:
         requires: asked for beside the roots (``ocaml-base-compiler``), on every platform.
         restrictions: the user's bounds.
         provided: names that are installed outside.
+        pinned: names of which a root says where they come from.
         root_places: for error messages, the file and line where a root names a dependency:
             ``(root, dependency)`` to ``hello.opam:5``.
-        with_test, with_doc, with_dev_setup: for the roots alone.
     """
 
     roots: tuple[Package, ...]
@@ -54,9 +54,7 @@ class Request:
     restrictions: tuple[Restriction, ...] = ()
     provided: frozenset[str] = frozenset()
     root_places: Mapping[tuple[str, str], str] | None = None
-    with_test: bool = False
-    with_doc: bool = False
-    with_dev_setup: bool = False
+    pinned: frozenset[str] = frozenset()
 
     @property
     def direct(self) -> frozenset[str]:
@@ -67,19 +65,19 @@ class Request:
         return frozenset(dependency.name for formula in formulas for dependency in dependencies_in(formula))
 
 
-def package_variables(request: Request, platform: Platform, *, root: bool) -> dict[str, Value]:
+def package_variables(platform: Platform, *, own: bool) -> dict[str, Value]:
     """The environment in which a package's dependencies are decided (opam manual, "Package Formulas").
 
-    ``build`` and ``post`` dependencies are always wanted; those for tests, documentation and development only
-    of roots, and only when asked for.
+    ``build`` and ``post`` dependencies are always wanted; those for tests, documentation and development are
+    not, as a lock is for building. ``own`` packages are the roots and what they pin.
     """
     return {
         **platform.variables,
         "build": True,
         "post": True,
-        "dev": root,
-        "pinned": root,
-        "with-test": root and request.with_test,
-        "with-doc": root and request.with_doc,
-        "with-dev-setup": root and request.with_dev_setup,
+        "dev": own,
+        "pinned": own,
+        "with-test": False,
+        "with-doc": False,
+        "with-dev-setup": False,
     }

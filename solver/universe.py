@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from solver.archive import why_unusable
 from solver.formula import AllOf, AnyOf, Dependency, Formula, holds
 from solver.nature import Nature, nature_of
 from solver.package import Package
@@ -39,6 +40,7 @@ class Why(Enum):
     UNAVAILABLE = "is not available here"
     RESTRICTED = "is excluded by the project"
     UNREADABLE = "cannot be read"
+    UNVERIFIABLE = "cannot be fetched and verified"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,8 @@ class _Builder:
         self.request = request
         self.index = index
         platforms = request.platforms
-        self.reductions = [Reduction(package_variables(request, p, root=False)) for p in platforms]
-        self.root_reductions = [Reduction(package_variables(request, p, root=True)) for p in platforms]
+        self.reductions = [Reduction(package_variables(platform, own=False)) for platform in platforms]
+        self.own_reductions = [Reduction(package_variables(platform, own=True)) for platform in platforms]
         self.roots = {root.name: root for root in request.roots}
         self.restrictions: dict[str, list[Restriction]] = {}
         for restriction in request.restrictions:
@@ -179,7 +181,7 @@ class _Builder:
         """The candidates of that name: those that anything may need, and those that only outsiders may."""
         root = self.roots.get(name)
         if root is not None:
-            return [self._candidate(root, self.root_reductions, is_root=True)], []
+            return [self._candidate(root, is_root=True)], []
         insiders: list[Candidate] = []
         outsiders: list[Candidate] = []
         for package in self.index.packages(name):
@@ -188,7 +190,12 @@ class _Builder:
                 self.rejections.setdefault(name, []).append(rejection)
                 continue
             assert isinstance(package, Package)
-            candidate = self._candidate(package, self.reductions, is_root=False)
+            candidate = self._candidate(package, is_root=False)
+            unusable = _why_unusable(candidate)
+            if unusable:
+                rejection = Rejection(name, package.version, Why.UNVERIFIABLE, unusable)
+                self.rejections.setdefault(name, []).append(rejection)
+                continue
             (outsiders if candidate.outsider else insiders).append(candidate)
         return insiders, outsiders
 
@@ -218,7 +225,9 @@ class _Builder:
         wanted = reduction.wanted(dependency, package.name, package.version)
         return wanted is None or wanted.bounds.admits(package.version)
 
-    def _candidate(self, package: Package, reductions: list[Reduction], *, is_root: bool) -> Candidate:
+    def _candidate(self, package: Package, *, is_root: bool) -> Candidate:
+        own = is_root or package.name in self.request.pinned
+        reductions = self.own_reductions if own else self.reductions
         needs = tuple(_needs(package.depends, package, reduction) for reduction in reductions)
         conflicts: tuple[tuple[Need, ...], ...] = tuple(
             tuple(
@@ -243,6 +252,12 @@ class _Builder:
             wanted.name == "dune" for parts in needs for need in parts for wanted in wanted_in(need)
         )
         return nature_of(package, needs_dune=needs_dune, provided=package.name in self.request.provided)
+
+
+def _why_unusable(candidate: Candidate) -> str:
+    """Why a candidate that would be vendored cannot be; empty where it can."""
+    source = candidate.package.source
+    return why_unusable(source) if candidate.nature is Nature.DUNE and source is not None else ""
 
 
 def _needs(formula: Formula, package: Package, reduction: Reduction) -> tuple[Need, ...]:

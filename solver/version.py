@@ -9,12 +9,15 @@ digit runs compare as numbers.
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, field
 from functools import cache, total_ordering
 from typing import TypeAlias
 
 _RUNS = re.compile(r"([^0-9]*)([0-9]*)")
 _END = 0
+_ALWAYS_READ = sys.int_info.str_digits_check_threshold
+"""Python reads numbers of as many digits whatever limit it was given."""
 
 HalfKey: TypeAlias = tuple[int, ...]
 Key: TypeAlias = tuple[HalfKey, HalfKey]
@@ -71,12 +74,24 @@ def _half_key(half: str) -> HalfKey:
         letters, digits = match.groups()
         key.extend(_character_rank(character) for character in letters)
         key.append(_END)
-        key.append(int(digits) if digits else 0)
+        key.append(_number(digits) if digits else 0)
         position = match.end()
         if position >= len(half):
             break
     key.append(_END)
     return tuple(key)
+
+
+def _number(digits: str) -> int:
+    """What sorts as the number does: itself, or, of a very long one, its digits as bytes.
+
+    Those are read at the cost of their length, and exceed every number that has fewer digits.
+    """
+    if len(digits) > _ALWAYS_READ:
+        digits = digits.lstrip("0")
+        if len(digits) > _ALWAYS_READ:
+            return int.from_bytes(digits.encode("ascii"), "big")
+    return int(digits or "0")
 
 
 def _character_rank(character: str) -> int:

@@ -14,20 +14,20 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, styled: bool) -> None:
     """Columns side by side: folded to a terminal's width, elsewhere one row a line, whatever its length."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     terminal = sys.stdout.isatty()
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold" if terminal else "")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name in header:
         table.add_column(name, overflow="fold", no_wrap=not terminal)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     width = None if terminal else sum(max(map(len, column)) + 2 for column in zip(header, *rows, strict=True))
-    console = Console(width=width, highlight=False, emoji=False, markup=False, color_system="auto")
+    console = Console(width=width, highlight=False, color_system="standard" if styled else None)
     with console.capture() as captured:
         console.print(table)
-    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()), color=styled)

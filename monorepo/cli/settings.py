@@ -34,13 +34,14 @@ class Settings:
 
     def talk(self) -> Talk:
         """What speaks to the user."""
-        return Talk(quiet=self.quiet, verbose=self.verbose, color=self._color())
+        return Talk(quiet=self.quiet, verbose=self.verbose, color=self.styled(2))
 
-    def _color(self) -> bool:
+    def styled(self, descriptor: int) -> bool:
+        """Whether what goes to this file descriptor (1 stdout, 2 stderr) gets colours and bold type."""
         if self.color != "auto":
             return self.color == "always"
         plain = bool(self.environment.get("NO_COLOR")) or self.environment.get("TERM") == "dumb"
-        return not plain and os.isatty(2)
+        return not plain and os.isatty(descriptor)
 
 
 def settings_of(context: click.Context) -> Settings:

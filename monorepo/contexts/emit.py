@@ -3,33 +3,47 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from builder.context import FILE_NAME, read_context
 from builder.digest import file_digest, tree_digest
 from builder.errors import BuilderError
-from monorepo.contexts.plan import DUNIVERSE, FOLDER, locked_dune, plan_contexts
-from monorepo.contexts.workspace import MARKER, render_editor_workspace, workspace_language
-from monorepo.errors import DuniverseError, LockError
+from monorepo.contexts.plan import FOLDER, locked_dune, plan_contexts
+from monorepo.contexts.workspace import render_editor_workspace, workspace_language
+from monorepo.duniverse import DUNIVERSE
+from monorepo.duniverse.state import read_state, source_digest
+from monorepo.errors import DuniverseError, LockError, TargetError
+from monorepo.fetch.tree import remove
 from monorepo.lock.model import Lock
 
 _MADE_BY_MONO = (FILE_NAME, "dune-workspace", "build-record.json", "artefacts", "_work")
+_MARKER = "Written by mono"
+"""What every file says that mono may overwrite, where a user may have one of that name."""
 
 
-def emit_contexts(lock: Lock, project: Path, *, lock_file: str = "mono.lock") -> tuple[Path, ...]:
+def emit_contexts(
+    lock: Lock,
+    project: Path,
+    *,
+    lock_file: str = "mono.lock",
+    warn: Callable[[str], None] = lambda _: None,
+) -> tuple[Path, ...]:
     """Write the context of every target of ``lock`` below ``project``, and return their folders.
 
     What is already as it should be is left alone. Contexts of targets that the lock no longer has are
     removed if mono wrote them; so is nothing else. A workspace file for editors is written to
-    the project's top unless one is there that mono did not write.
+    the project's top unless one is there that mono did not write. ``warn`` hears of sources that were
+    changed after they were pulled: the contexts take them as they are.
 
     Raises:
         LockError: ``lock_file`` cannot be read.
-        DuniverseError: duniverse/ is not what the lock says.
+        DuniverseError: duniverse/ was not pulled for this lock.
+        TargetError: contexts/ is a folder of the project's own.
     """
+    _refuse_a_folder_of_the_projects_own(project / FOLDER)
     files, folders = _inputs(lock, project, lock_file)
+    _compare_with_lock(lock, project / DUNIVERSE, folders, warn)
     for path, text in plan_contexts(lock, files, folders).items():
         _write(project / path, text)
     _write_editor_workspace(lock, project / "dune-workspace")
@@ -50,7 +64,6 @@ def _inputs(lock: Lock, project: Path, lock_file: str) -> tuple[dict[str, str], 
             folders[path] = _tree_digest(entry)
         else:
             files[path] = file_digest(entry)
-    _compare_with_lock(lock, set(folders))
     return files, folders
 
 
@@ -67,11 +80,21 @@ def _tree_digest(folder: Path) -> str:
         raise DuniverseError(error.reason, place=error.place, hint="run `mono pull`") from error
 
 
-def _compare_with_lock(lock: Lock, found: set[str]) -> None:
-    wanted = {f"{DUNIVERSE}/{source.directory}" for source in lock.sources}
-    if absent := sorted(wanted - found):
-        raise DuniverseError("is in the lock but was not pulled", place=absent[0], hint="run `mono pull`")
-    if stray := sorted(found - wanted):
+def _compare_with_lock(
+    lock: Lock, duniverse: Path, found: Mapping[str, str], warn: Callable[[str], None]
+) -> None:
+    """Refuse what the lock does not have, or has otherwise; ``found`` are digests of duniverse/'s folders."""
+    pulled = read_state(duniverse) or {}
+    wanted = {f"{DUNIVERSE}/{source.directory}": source for source in lock.sources}
+    for path, source in sorted(wanted.items()):
+        if path not in found:
+            raise DuniverseError("is in the lock but was not pulled", place=path, hint="run `mono pull`")
+        vendored = pulled.get(source.directory)
+        if vendored is None or vendored.source != source_digest(source):
+            raise DuniverseError("was not pulled for this lock", place=path, hint="run `mono pull`")
+        if vendored.tree != found[path]:
+            warn(f"{path} was changed since it was pulled; the contexts take it as it is")
+    if stray := sorted(found.keys() - wanted.keys()):
         raise DuniverseError(
             "is not in the lock, but dune would build with it",
             place=stray[0],
@@ -79,13 +102,23 @@ def _compare_with_lock(lock: Lock, found: set[str]) -> None:
         )
 
 
+def _refuse_a_folder_of_the_projects_own(contexts: Path) -> None:
+    """dune must find no sources in contexts/: a project that has some there would lose them in silence."""
+    if (contexts / "dune").exists() and not _is_mine(contexts / "dune"):
+        raise TargetError(
+            "is not mono's, which keeps its build contexts in this folder",
+            place=f"{FOLDER}/dune",
+            hint="give the project's own folder another name",
+        )
+
+
 def _write_editor_workspace(lock: Lock, path: Path) -> None:
-    try:
-        mine = MARKER in path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        mine = True
-    if mine:
+    if not path.exists() or _is_mine(path):
         _write(path, render_editor_workspace(lock.targets, workspace_language(locked_dune(lock))))
+
+
+def _is_mine(path: Path) -> bool:
+    return _MARKER in path.read_text(encoding="utf-8", errors="replace")
 
 
 def _remove_others(lock: Lock, contexts: Path) -> None:
@@ -93,7 +126,7 @@ def _remove_others(lock: Lock, contexts: Path) -> None:
     for folder in sorted(contexts.iterdir()):
         if folder.name not in wanted and _is_context(folder):
             for name in _MADE_BY_MONO:
-                _remove(folder / name)
+                remove(folder / name)
             if not any(folder.iterdir()):
                 folder.rmdir()
 
@@ -104,13 +137,6 @@ def _is_context(folder: Path) -> bool:
     except BuilderError:
         return False
     return True
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _write(path: Path, text: str) -> None:

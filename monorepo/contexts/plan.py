@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from builder.context import Check, Context, Dune, Inputs, Project, Sandbox, Toolchain, render
 from builder.digest import bytes_digest
 from monorepo.contexts.workspace import render_workspace, workspace_language
+from monorepo.duniverse import DUNIVERSE
 from monorepo.lock.model import Kind, Lock
 from monorepo.targets.definition import Target
 from solver.version import Version
 
 FOLDER = "contexts"
-DUNIVERSE = "duniverse"
 
 SOURCE_DATE_EPOCH = "315532800"
 """1 January 1980, the first moment that every archive format can write; a build has no other clock."""

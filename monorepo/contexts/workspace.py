@@ -14,9 +14,6 @@ from sexpdata import dumps
 from monorepo.targets.definition import Target
 from solver.version import Version
 
-MARKER = "; Written by mono from mono.lock"
-"""What every workspace file says that mono may overwrite."""
-
 _OLDEST = (2, 0)
 _WITHOUT_LINK_FLAGS = (2, 9)
 _NEWEST = (3, 17)
@@ -62,7 +59,10 @@ def render_editor_workspace(targets: Iterable[Target], language: tuple[int, int]
 def _file(remark: str, language: tuple[int, int], contexts: list[str]) -> str:
     """The language has to be on the first line: dune takes no comment before it."""
     major, minor = language
-    return "\n\n".join([f"(lang dune {major}.{minor})\n{MARKER}, {remark}", *contexts]) + "\n"
+    return (
+        "\n\n".join([f"(lang dune {major}.{minor})\n; Written by mono from mono.lock, {remark}", *contexts])
+        + "\n"
+    )
 
 
 def _is_cross(target: Target) -> bool:

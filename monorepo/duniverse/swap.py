@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from monorepo.duniverse import DUNIVERSE
 from monorepo.errors import DuniverseError
+from monorepo.fetch.tree import remove
 
-DUNIVERSE = "duniverse"
 _NEW = ".duniverse.new"  # a leading dot hides them from dune
 _OLD = ".duniverse.old"
 _EXCHANGE = 2  # RENAME_EXCHANGE of Linux, RENAME_SWAP of macOS
@@ -47,10 +47,10 @@ def repair(project: Path) -> None:
     duniverse, old = project / DUNIVERSE, project / _OLD
     if os.path.lexists(old):
         if os.path.lexists(duniverse):
-            shutil.rmtree(old)
+            remove(old)
         else:
             old.rename(duniverse)
-    discard(project / _NEW)
+    remove(project / _NEW)
 
 
 def begin(project: Path) -> Path:
@@ -61,30 +61,18 @@ def begin(project: Path) -> Path:
     return new
 
 
-def discard(new: Path) -> None:
-    """Remove the tree that is being made, or the one that was taken away."""
-    if os.path.lexists(new):
-        shutil.rmtree(new)
-
-
 def finish(project: Path) -> None:
     """Put the new tree in the place of the old one, and remove that."""
     duniverse, new, old = project / DUNIVERSE, project / _NEW, project / _OLD
     if not os.path.lexists(duniverse):
         new.rename(duniverse)
         return
-    if duniverse.is_symlink():
-        raise DuniverseError(
-            "duniverse/ is a symbolic link, and what it leads to is not mono's to replace",
-            place=str(duniverse),
-            hint="remove the link",
-        )
     if not _exchange(new, duniverse):
         # Where the file system cannot do it at once: killed between the two, `repair` puts the old one back.
         duniverse.rename(old)
         new.rename(duniverse)
-        discard(old)
-    discard(new)
+        remove(old)
+    remove(new)
 
 
 def _exchange(one: Path, other: Path) -> bool:

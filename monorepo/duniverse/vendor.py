@@ -11,8 +11,9 @@ from pathlib import Path
 
 from builder.digest import tree_digest
 from builder.errors import BuilderError
+from monorepo.duniverse import DUNIVERSE
 from monorepo.duniverse.state import STATE, Vendored, read_state, source_digest, stamp, state_text
-from monorepo.duniverse.swap import DUNIVERSE, begin, finish
+from monorepo.duniverse.swap import begin, finish
 from monorepo.errors import DuniverseError, MonoError
 from monorepo.fetch.checksums import Checksum
 from monorepo.fetch.download import raise_together
@@ -58,10 +59,11 @@ def plan(sources: Sequence[LockedSource], project: Path, *, force: bool = False)
 
     Raises:
         DuniverseError: something in duniverse/ was changed or added by hand (unless ``force``: then it
-            will be replaced), or the lock names an impossible directory.
+            will be replaced), it is no folder, or the lock names an impossible directory.
     """
     _refuse_clashes(sources)
     duniverse = project / DUNIVERSE
+    _refuse_what_is_no_folder(duniverse)
     state = _state(duniverse, force=force)
     wanted = {source.directory: source_digest(source) for source in sources}
     intact = {name for name, vendored in state.items() if _intact(duniverse / name, vendored)}
@@ -157,6 +159,15 @@ def _link(source: str, target: str) -> None:
         if error.errno not in (errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EXDEV):
             raise
         shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _refuse_what_is_no_folder(duniverse: Path) -> None:
+    """A file or a link of that name is somebody's, whatever is asked for."""
+    if duniverse.is_symlink() or (duniverse.exists() and not duniverse.is_dir()):
+        what = "a symbolic link" if duniverse.is_symlink() else "a file"
+        raise DuniverseError(
+            f"it is {what}, which is not mono's to replace", place=str(duniverse), hint="move it away"
+        )
 
 
 def _state(duniverse: Path, *, force: bool) -> Mapping[str, Vendored]:

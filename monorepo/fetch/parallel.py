@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from monorepo.errors import MonoError
@@ -64,25 +66,34 @@ def in_parallel(
                 results[index] = work(items[index], stop)
             except MonoError as error:
                 results[index] = error
-            except StoppedError:
-                return
-            except BaseException as accident:
-                accidents.append(accident)
-                stop.request()
-                return
 
-    crew = [threading.Thread(target=labour, daemon=True) for _ in range(min(threads, len(items)))]
+    def thread() -> None:
+        try:
+            labour()
+        except StoppedError:
+            pass
+        except BaseException as accident:
+            accidents.append(accident)
+            stop.request()
+        finally:
+            ended.put(None)
+
+    # Not `Thread.join`: until Python 3.13 it takes a thread for dead once an interruption has hit it.
+    ended: SimpleQueue[None] = SimpleQueue()
+    running = 0
     try:
-        for thread in crew:
-            thread.start()
-        for thread in crew:
-            thread.join()
+        for _ in range(min(threads, len(items))):
+            threading.Thread(target=thread, daemon=True).start()
+            running += 1
+        while running:
+            ended.get()
+            running -= 1
     except BaseException:
         stop.request()
         deadline = time.monotonic() + _GRACE
-        for thread in crew:
-            if thread.is_alive():
-                thread.join(max(0.0, deadline - time.monotonic()))
+        with suppress(Empty):
+            for _ in range(running):
+                ended.get(timeout=max(0.0, deadline - time.monotonic()))
         raise
     if accidents:
         raise accidents[0]

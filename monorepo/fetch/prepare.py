@@ -16,7 +16,7 @@ from pathlib import Path
 from monorepo.errors import DuniverseError, FetchError, MonoError
 from monorepo.fetch.checksums import Checksum, parse_checksums
 from monorepo.fetch.places import git_address, packages_and
-from monorepo.fetch.tree import inside, safe_path, settle
+from monorepo.fetch.tree import inside, remove, safe_path, settle
 from monorepo.fetch.unpack import single_folder, unpack
 from monorepo.lock.model import LockedSource, Substitution
 from monorepo.ports import Git
@@ -74,11 +74,7 @@ def prepare(
 def remove_intruders(folder: Path) -> None:
     """Take out of ``folder`` what `REMOVED` lists."""
     for name in REMOVED:
-        path = folder / name
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        remove(folder / name)
 
 
 def _materialize(

@@ -8,6 +8,7 @@ Everything gets the same time and one of two modes, so the same content gives th
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -194,6 +195,14 @@ def inside(folder: Path, name: str) -> Path:
     if not path or not end.startswith(f"{root}/"):
         raise FetchError("a path that leaves its folder is refused", place=name)
     return Path(end)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link, or a folder with all that it holds; nothing where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _write_all(descriptor: int, chunk: bytes) -> None:

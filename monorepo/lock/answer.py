@@ -8,22 +8,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monorepo.errors import LockError, UnsolvableError
+from monorepo.lock.certify import certify_lock
 from monorepo.lock.compose import compose_lock
-from monorepo.lock.model import Kind, Lock
-from monorepo.lock.source_url import git_location
+from monorepo.lock.format import FILE, canonical
+from monorepo.lock.model import Lock
+from monorepo.lock.reader import read_lock
+from monorepo.lock.writer import write_lock
 from monorepo.pins import PinnedPackage, open_pins
 from monorepo.ports import Git, Http
 from monorepo.project import Project
 from monorepo.repositories import open_repositories
 from overlays.errors import PackageUnreadable
 from overlays.stack import RepositoryStack
-from solver.certificate import Locked, Violation, certify
+from solver.archive import git_location
+from solver.certificate import Violation
 from solver.optimise import solve
 from solver.package import Package
 from solver.replay import replay
 from solver.solution import Unsolvable
-from solver.universe import Universe, Unreadable, build_universe
-from solver.version import Version
+from solver.universe import Rejection, Universe, Unreadable, Why, build_universe
 
 if TYPE_CHECKING:
     from solver.explanation import Explanation
@@ -36,6 +39,15 @@ class NoAnswerError(UnsolvableError):
     explanation: Explanation | None = None
     universe: Universe | None = None
     names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A certified lock, the files to keep beside it by sha256, and versions with malformed opam files."""
+
+    lock: Lock
+    files: Mapping[str, bytes]
+    unreadable: tuple[Rejection, ...]
 
 
 class OpenProject:
@@ -51,8 +63,13 @@ class OpenProject:
         )
         self.pins = open_pins(project.pins, git, self.known_commits)
 
-    def lock(self) -> tuple[Lock, Mapping[str, bytes]]:
-        """The certified answer, and the files to keep beside it."""
+    def lock(self) -> Answer:
+        """The certified answer.
+
+        Raises:
+            NoAnswerError: there is none.
+            LockError: the metadata of a chosen package cannot be locked.
+        """
         universe = build_universe(self.project.request, _Index(self.stack, self.pins))
         solution = solve(universe)
         if isinstance(solution, Unsolvable):
@@ -62,24 +79,44 @@ class OpenProject:
                 "no versions meet what is asked",
                 explanation=explain(universe),
                 universe=universe,
-                names=tuple(self.stack.names()),
+                names=self.stack.names(),
             )
         graph = replay(universe, solution)
         composed = compose_lock(
             self.project, solution, graph, self.stack, self.commits, self.pins, self._commit
         )
-        violations = self.certify(composed.lock)
+        self._refuse_unlockable(composed.lock)
+        self.stack.save_cache()
+        unreadable = (
+            rejection
+            for choice in solution.choices
+            for rejection in universe.rejections.get(choice.candidate.name, ())
+            if rejection.why is Why.UNREADABLE
+        )
+        return Answer(composed.lock, composed.files, tuple(unreadable))
+
+    def certify(self, lock: Lock) -> tuple[Violation, ...]:
+        """What ``lock`` breaks of what the opam files say."""
+        return certify_lock(lock, self.project, self.pins, self.stack)
+
+    def _refuse_unlockable(self, lock: Lock) -> None:
+        """A lock that breaks the metadata, or that could not be read again, is never written."""
+        violations = self.certify(lock)
         if violations:
             raise LockError(
                 "the answer did not pass its own check and was not written",
                 hint="this is a fault of mono's: please report it with the project's opam files",
                 details=tuple(str(violation) for violation in violations),
             )
-        self.stack.save_cache()
-        return composed.lock, composed.files
-
-    def certify(self, lock: Lock) -> tuple[Violation, ...]:
-        return certify_lock(lock, self.project, self.pins, self.stack)
+        try:
+            again = read_lock(write_lock(lock), FILE)
+        except LockError as error:
+            raise LockError(
+                f"the metadata of a chosen package cannot be locked: {error.reason}",
+                hint="constrain the project to another version of it, and tell its maintainers",
+                details=error.details,
+            ) from error
+        assert again == canonical(lock)  # the writer and the reader agree, or the lock would change by itself
 
     def _commit(self, url: str) -> str:
         """The commit for a source in git; one that is known is not asked again."""
@@ -105,24 +142,3 @@ class _Index:
             except PackageUnreadable as error:
                 found.append(Unreadable(name, version, error.reason))
         return found
-
-
-def certify_lock(
-    lock: Lock, project: Project, pins: Mapping[str, PinnedPackage], stack: RepositoryStack
-) -> tuple[Violation, ...]:
-    """Check a lock against the raw formulas of the opam files it names."""
-    known = {root.name: root for root in project.roots} | {name: pin.package for name, pin in pins.items()}
-    answer: list[Locked] = []
-    violations: list[Violation] = []
-    for locked in lock.packages:
-        package = known.get(locked.name)
-        if package is None:
-            try:
-                package = stack.package(locked.name, Version.parse(locked.version))
-            except PackageUnreadable as error:
-                violations.append(Violation(locked.name, "", f"cannot be read again: {error.reason}"))
-                continue
-            if package.metadata_hash != locked.metadata:
-                violations.append(Violation(locked.name, "", "its opam file has changed"))
-        answer.append(Locked(package, locked.targets, locked.kind is Kind.VENDORED))
-    return (*violations, *certify(project.request, answer))

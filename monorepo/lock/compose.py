@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from monorepo.errors import LockError
-from monorepo.lock.model import (
-    ExtraFile,
-    ExtraSource,
-    Kind,
-    Lock,
-    LockedPackage,
-    LockedRepository,
-    LockedSource,
-    Substitution,
-    SystemPackages,
-)
-from monorepo.lock.source_url import directory_name, git_location, refuse_unknown_scheme
+from monorepo.lock.model import Kind, Lock, LockedPackage, LockedRepository, SystemPackages
+from monorepo.lock.sources import Metadata, Sources
 from monorepo.pins import PinnedPackage
 from monorepo.project import Project
-from overlays.errors import PackageUnreadable
-from overlays.opam_file import Preparation, read_preparation
 from overlays.stack import RepositoryStack
-from solver.archive import group_by_archive
-from solver.formula import Condition, Value, holds
 from solver.nature import Nature
-from solver.package import Package
-from solver.reduction import own_variables
 from solver.replay import Graph
 from solver.solution import Choice, Solution
 
@@ -59,10 +41,12 @@ def compose_lock(
         pin_commit: the commit for the url of a source in git.
 
     Raises:
-        LockError: a source cannot be pinned, or its preparation differs between targets.
+        LockError: packages that share a source contradict one another, or its preparation differs by target.
     """
-    composer = _Composer(project, solution, graph, stack, pins, pin_commit)
-    sources = tuple(composer.sources())
+    metadata = Metadata(project.root_files, pins, stack)
+    composer = _Composer(project, solution, graph, metadata, pins.keys())
+    source_maker = Sources(project.request.platforms, metadata, pin_commit)
+    sources = source_maker.make(composer.vendored())
     directories = {name: source.directory for source in sources for name in source.packages}
     archive_mirrors = _archive_mirrors(project, stack)  # before content_hash, which covers what was read
     repositories = tuple(
@@ -83,7 +67,7 @@ def compose_lock(
         system_packages=tuple(composer.system_packages()),
         archive_mirrors=archive_mirrors,
     )
-    return Composed(lock, composer.files)
+    return Composed(lock, source_maker.files)
 
 
 def _archive_mirrors(project: Project, stack: RepositoryStack) -> tuple[str, ...]:
@@ -108,18 +92,19 @@ class _Composer:
         project: Project,
         solution: Solution,
         graph: Graph,
-        stack: RepositoryStack,
-        pins: Mapping[str, PinnedPackage],
-        pin_commit: Callable[[str], str],
+        metadata: Metadata,
+        pins: Collection[str],
     ) -> None:
         self.project = project
         self.solution = solution
         self.graph = graph
-        self.stack = stack
+        self.metadata = metadata
         self.pins = pins
-        self.pin_commit = pin_commit
-        self.files: dict[str, bytes] = {}
         self.kinds = {choice.candidate.name: self._kind(choice) for choice in solution.choices}
+
+    def vendored(self) -> list[Choice]:
+        """The choices whose sources go into the duniverse."""
+        return [c for c in self.solution.choices if self.kinds[c.candidate.name][0] is Kind.VENDORED]
 
     def _kind(self, choice: Choice) -> tuple[Kind, str]:
         """What becomes of a package, and why."""
@@ -133,9 +118,10 @@ class _Composer:
                 return Kind.PROVIDED, "it is a build tool"
             case Nature.PROVIDED:
                 return Kind.PROVIDED, "the project says that it is installed outside"
+            case Nature.VIRTUAL if "conf" in candidate.package.flags:
+                return Kind.VIRTUAL, "it checks for a system package"
             case Nature.VIRTUAL:
-                conf = "conf" in candidate.package.flags
-                return Kind.VIRTUAL, "it checks for a system package" if conf else "it has nothing to build"
+                return Kind.VIRTUAL, "it has no source of its own"
             case _ if candidate.name in self.graph.inside and candidate.name in self.pins:
                 return Kind.VENDORED, "it is pinned, and builds with dune"
             case _ if candidate.name in self.graph.inside:
@@ -163,143 +149,12 @@ class _Composer:
             flags=tuple(sorted(package.flags)),
         )
 
-    def sources(self) -> Iterator[LockedSource]:
-        """Every archive and git commit to vendor, sorted by directory."""
-        vendored = [
-            choice
-            for choice in self.solution.choices
-            if self.kinds[choice.candidate.name][0] is Kind.VENDORED
-        ]
-        archives = group_by_archive(choice.candidate.package for choice in vendored)
-        groups: dict[int, list[Choice]] = {}
-        for choice in vendored:
-            groups.setdefault(archives[id(choice.candidate.package)], []).append(choice)
-        wishes = [directory_name(group[0].candidate.package) for group in groups.values()]
-        wanted_by = Counter(wish.lower() for wish in wishes)
-        sources = [
-            # a folder for several repositories of one name is told apart by the first package in it
-            self._source(wish if wanted_by[wish.lower()] == 1 else f"{wish}-{group[0].candidate.name}", group)
-            for wish, group in zip(wishes, groups.values(), strict=True)
-        ]
-        yield from sorted(sources, key=lambda source: source.directory)
-
-    def _source(self, directory: str, group: Sequence[Choice]) -> LockedSource:
-        packages = [choice.candidate.package for choice in group]
-        origins = [package.source for package in packages if package.source is not None]
-        url = origins[0].url
-        refuse_unknown_scheme(packages[0])
-        mirrors = [place for origin in origins for place in (origin.url, *origin.mirrors) if place != url]
-        checksums = tuple(sorted({checksum for origin in origins for checksum in origin.checksums}))
-        commit = None
-        if git_location(url) is not None:
-            commit, checksums = self.pin_commit(url), ()
-        elif not checksums:
-            raise LockError(
-                f"the source of {packages[0].identity} has no checksum, so nothing can verify it",
-                url,
-                "constrain the project to a version with a checksum, or use git at a commit",
-            )
-        preparations = [(choice, self._preparation(choice)) for choice in group]
-        return LockedSource(
-            directory=directory,
-            url=url,
-            packages=tuple(package.name for package in packages),
-            mirrors=tuple(dict.fromkeys(mirrors)),
-            checksums=checksums,
-            commit=commit,
-            subpath=origins[0].subpath,
-            extra_sources=tuple(
-                dict.fromkeys(
-                    ExtraSource(name, extra.url, extra.mirrors, extra.checksums)
-                    for _, preparation in preparations
-                    for name, extra in preparation.extra_sources
-                )
-            ),
-            extra_files=tuple(
-                dict.fromkeys(
-                    self._extra_file(choice.candidate.package, name, file_checksums)
-                    for choice, preparation in preparations
-                    for name, file_checksums in preparation.extra_files
-                )
-            ),
-            patches=tuple(
-                dict.fromkeys(
-                    name
-                    for choice, preparation in preparations
-                    for name, condition in preparation.patches
-                    if self._applies(choice, condition, f"patch {name}")
-                )
-            ),
-            substitutions=tuple(
-                Substitution(name, self._substitution_variables(choice))
-                for choice, preparation in preparations
-                for name in preparation.substs
-            ),
-        )
-
-    def _preparation(self, choice: Choice) -> Preparation:
-        package = choice.candidate.package
-        pin = self.pins.get(package.name)
-        if pin is not None:
-            return read_preparation(pin.opam_file)
-        return read_preparation(self.stack.opam_file(package.name, package.version))
-
-    def _extra_file(self, package: Package, name: str, checksums: Sequence[str]) -> ExtraFile:
-        try:
-            content = self.stack.extra_file(package.name, package.version, name)
-        except PackageUnreadable as error:
-            raise LockError(error.reason, f"{package.identity} in {package.repository}") from error
-        for checksum in checksums:
-            algorithm, _, expected = checksum.partition("=")
-            actual = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
-            if actual != expected:
-                raise LockError(
-                    f"files/{name} is not what the opam file says: {algorithm} {actual}, not {expected}",
-                    f"{package.identity} in {package.repository}",
-                    "the repository is damaged or was changed; tell its maintainers",
-                )
-        digest = hashlib.sha256(content).hexdigest()
-        self.files[digest] = content
-        return ExtraFile(name, digest)
-
-    def _variables(self, choice: Choice) -> list[dict[str, Value]]:
-        """The environment of a package on each platform where it is used."""
-        package = choice.candidate.package
-        platforms = self.project.request.platforms
-        return [
-            own_variables(platforms[number].variables, package.name, package.version)
-            for number in choice.platforms
-        ]
-
-    def _applies(self, choice: Choice, condition: Condition | None, what: str) -> bool:
-        verdicts = {holds(condition, variables) for variables in self._variables(choice)}
-        if len(verdicts) > 1:
-            raise LockError(
-                f"{what} applies to some of the targets and not to others, but all share one source",
-                choice.candidate.package.identity,
-                "lock these targets in projects of their own",
-            )
-        return True in verdicts
-
-    def _substitution_variables(self, choice: Choice) -> tuple[tuple[str, Value], ...]:
-        """What all platforms agree on."""
-        first, *others = self._variables(choice)
-        return tuple(
-            sorted(
-                (name, value)
-                for name, value in first.items()
-                if all(other.get(name) == value for other in others)
-            )
-        )
-
     def system_packages(self) -> Iterator[SystemPackages]:
         """What the opam files of the answer want of the system, filters as written."""
         wanted: dict[tuple[str, tuple[str, ...]], list[str]] = {}
         for choice in self.solution.choices:
             package = choice.candidate.package
-            if choice.candidate.nature is Nature.ROOT:
-                continue
-            for names, _, text in self._preparation(choice).depexts:
+            for names, _, text in self.metadata.preparation(package).depexts:
                 if names:
                     wanted.setdefault((text, tuple(sorted(names))), []).append(package.name)
         for (text, names), packages in sorted(wanted.items()):

@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monorepo import __version__
-from monorepo.lock.format import FILE
+from monorepo.lock.format import FILE, FORMAT, REVISION
 from monorepo.repository_url import RepositoryKind, RepositorySetting
 from overlays.stores.files import stamp_of
 from overlays.stores.folder import unchanged
@@ -25,6 +25,18 @@ if TYPE_CHECKING:
     from overlays.stack import RepositoryStack
 
 MANIFEST = "mono.toml"
+
+_THIS_MONO = [__version__, FORMAT, REVISION]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What `Freshness.begin` saw: hashes of files, opam files in the tree, stamps of local archives."""
+
+    files: dict[str, str | None]
+    deep: bool
+    opam_files: list[str]
+    archives: list[tuple[str, list[int | str] | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,39 +51,56 @@ class Freshness:
         try:
             note = json.loads(self._file.read_text(encoding="utf-8"))
             return (
-                note["mono"] == __version__
-                and note["opam"] == self._opam_files()
+                note["mono"] == _THIS_MONO
+                and note["opam"] == self._opam_files(note["deep"])
                 and all(self._hash(name) == known for name, known in note["files"].items())
-                and all(_state(Path(place)) == stamp for place, stamp in note["archives"].items())
+                and all(_state(place) == stamp for place, stamp in note["archives"])
                 and all(
                     unchanged(Path(place), {path: _stamp(stamp) for path, stamp in consulted.items()})
-                    for place, consulted in note["folders"].items()
+                    for place, consulted in note["folders"]
                 )
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
 
+    def begin(self, files: Sequence[str], repositories: Sequence[RepositorySetting], *, deep: bool) -> Begun:
+        """The state before solving, so that what changes meanwhile is seen as a change.
+
+        ``files`` are the roots' opam files, relative; with ``deep`` they were looked for in the whole tree.
+        """
+        return Begun(
+            {name: self._hash(name) for name in (MANIFEST, *files)},
+            deep,
+            self._opam_files(deep),
+            [
+                (str(setting.path), _state(str(setting.path)))
+                for setting in repositories
+                if setting.kind is RepositoryKind.ARCHIVE and setting.path is not None
+            ],
+        )
+
     def note(
-        self, files: Sequence[str], repositories: Sequence[RepositorySetting], stack: RepositoryStack
+        self,
+        begun: Begun,
+        carried: Iterable[str],
+        repositories: Sequence[RepositorySetting],
+        stack: RepositoryStack,
     ) -> None:
-        """Remember the present state; ``files`` are the project's own beside its manifest and lock, relative.
+        """Remember the state that the lock was made from; ``carried`` are the files kept beside the lock.
 
         A cache that cannot be written is no reason to fail: the next lock takes longer, that is all.
         """
         note = {
-            "mono": __version__,
-            "opam": self._opam_files(),
-            "files": {name: self._hash(name) for name in (MANIFEST, FILE, *files)},
-            "archives": {
-                str(setting.path): _state(setting.path)
-                for setting in repositories
-                if setting.kind is RepositoryKind.ARCHIVE and setting.path is not None
-            },
-            "folders": {
-                str(setting.path): repository.consulted()
+            "mono": _THIS_MONO,
+            "deep": begun.deep,
+            "opam": begun.opam_files,
+            "files": begun.files | {name: self._hash(name) for name in (FILE, *carried)},
+            "archives": begun.archives,
+            "folders": [
+                (str(setting.path), repository.consulted())
                 for setting, repository in zip(repositories, stack.repositories, strict=True)
                 if setting.kind is RepositoryKind.FOLDER
-            },
+            ],
         }
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -86,9 +115,13 @@ class Freshness:
         project = hashlib.sha256(os.fsencode(self.folder.absolute())).hexdigest()
         return self.cache / "fresh" / f"{project[:32]}.json"
 
-    def _opam_files(self) -> list[str]:
-        """Roots are found by name at the top, so a new file there may be a new root."""
-        return sorted(path.name for path in self.folder.glob("*.opam"))
+    def _opam_files(self, deep: bool) -> list[str]:
+        """Roots are found by name, so a new opam file may be a new root, or make one ambiguous."""
+        if not deep:
+            return sorted(path.name for path in self.folder.glob("*.opam"))
+        from monorepo.manifest import opam_files
+
+        return sorted(opam_files(self.folder))
 
     def _hash(self, name: str) -> str | None:
         try:
@@ -97,8 +130,8 @@ class Freshness:
             return None
 
 
-def _state(path: Path) -> list[int | str] | None:
-    stamp = stamp_of(str(path))
+def _state(place: str) -> list[int | str] | None:
+    stamp = stamp_of(place)
     return None if stamp is None else list(stamp)
 
 

@@ -10,14 +10,13 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from monorepo.errors import ManifestError, TargetError
+from monorepo.document import Table, nearest_hint
+from monorepo.errors import TargetError
 from monorepo.targets.definition import Check, Target
-from solver.formula import Value
 
 _DATA = files("monorepo.targets").joinpath("data")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -39,38 +38,35 @@ def load_target(name: str) -> Target:
         raise TargetError(
             f'there is no target "{name}"',
             place=name,
-            hint=_nearest(name, target_names()) or f"the built-in targets are {', '.join(target_names())}",
+            hint=nearest_hint(name, target_names()),
         )
     return _built_in(name)
 
 
-def define_target(
-    name: str, table: Mapping[str, object], base: Target | None = None, *, place: str = "mono.toml"
-) -> Target:
+def define_target(name: str, table: Table) -> Target:
     """A project's own target, or its changes to a built-in one, from ``[targets.NAME]``.
 
-    It starts from ``base`` where one is given, else from the built-in target that the table's own key
-    ``base`` names, else from the built-in target called ``name``, else from nothing.
+    It starts from the built-in target that the table's key ``base`` names, else from the built-in target
+    called ``name``, else from nothing.
 
     Raises:
-        ManifestError: an unknown key (with the nearest one), a wrong type or an impossible value.
-        TargetError: the base is unknown, or is a target that cannot be built for.
+        UnacceptableError: an unknown key (with the nearest one), a wrong type or an impossible value, such as
+            a base that is unknown or cannot be built for.
     """
     if not _NAME.fullmatch(name):
-        raise ManifestError(
-            f'"{name}" cannot name a target',
-            place=place,
-            hint="use letters, digits, dots, underscores and dashes",
-        )
-    if base is None:
-        base = _starting_point(name, table, place)
-    return _complete(_changed(base, name, table, place), place)
+        hint = "use letters, digits, dots, underscores and dashes"
+        raise table.unacceptable((), f'"{name}" cannot name a target', hint)
+    return _complete(_changed(_starting_point(name, table), name, table), table)
 
 
-def _starting_point(name: str, table: Mapping[str, object], place: str) -> Target:
-    if "base" in table:
-        return load_target(_text(table["base"], "base", place))
-    return load_target(name) if name in _data_files() else _blank(name)
+def _starting_point(name: str, table: Table) -> Target:
+    try:
+        if "base" in table:
+            return load_target(table.text("base"))
+        return load_target(name) if name in _data_files() else _blank(name)
+    except TargetError as error:
+        where = ("base",) if "base" in table else ()
+        raise table.unacceptable(where, error.reason, error.hint) from None
 
 
 def _blank(name: str) -> Target:
@@ -86,15 +82,14 @@ def _built_in(name: str) -> Target:
             place=name,
             hint="the other Solo5 targets are hvt, spt, virtio, muen, xen and qubes",
         )
-    place = f"built-in target {name}"
-    return _complete(_from_data(name, data, place), place)
+    return _complete(_from_data(name, data), Table(data))
 
 
-def _from_data(name: str, data: Mapping[str, object], place: str) -> Target:
+def _from_data(name: str, data: Mapping[str, object]) -> Target:
     """One data file over its bases, which need not be complete."""
     above = data.get("base")
-    base = _blank(name) if above is None else _from_data(name, _data(f"bases/{above}"), place)
-    return _changed(base, name, data, place)
+    base = _blank(name) if above is None else _from_data(name, _data(f"bases/{above}"))
+    return _changed(base, name, Table(data))
 
 
 @cache
@@ -112,109 +107,69 @@ def _data(name: str) -> Mapping[str, object]:
     return tomllib.loads(_DATA.joinpath(f"{name}.toml").read_text(encoding="utf-8"))
 
 
-def _changed(base: Target, name: str, table: Mapping[str, object], place: str) -> Target:
+def _changed(base: Target, name: str, table: Table) -> Target:
     """``base`` under another name and with what ``table`` says."""
-    changes: dict[str, object] = {}
-    for key, value in table.items():
-        if key == "base":
-            continue
-        if key not in _KEYS:
-            raise ManifestError(
-                f'"{key}" is not a key of a target',
-                place=place,
-                hint=_nearest(key, tuple(_KEYS)) or f"the keys are {', '.join(sorted(_KEYS))}",
-            )
-        changes[key.replace("-", "_")] = _KEYS[key](value, key, place)
-    if "variables" in changes:
-        merged = dict(base.variables) | dict(_variables(table["variables"], "variables", place))
+    table.only("base", *_KEYS)
+    changes = {key.replace("-", "_"): read(table, key) for key, read in _KEYS.items() if key in table}
+    if "variables" in table:
+        merged = dict(base.variables) | dict(table.table("variables").variables())
         changes["variables"] = tuple(sorted(merged.items()))
     return replace(base, name=name, **changes)  # type: ignore[arg-type] # _KEYS gives each field its type
 
 
-def _complete(target: Target, place: str) -> Target:
-    """The target, if it says enough to be built."""
+def _complete(target: Target, table: Table) -> Target:
+    """The target, if it says enough to be built; ``table`` is where it would have to say it."""
     if not _CONTEXT.fullmatch(target.context):
-        raise ManifestError(f'"{target.context}" cannot name a dune context', place=place)
+        raise table.unacceptable("context", f'"{target.context}" cannot name a dune context')
     if target.context == "default" and target.toolchain is not None:
-        raise ManifestError(
+        raise table.unacceptable(
+            "toolchain",
             f'the context of a toolchain ("{target.toolchain}") cannot be called "default"',
-            place=place,
-            hint=f'say context = "{target.toolchain}"',
+            f'say context = "{target.toolchain}"',
         )
     for key, value in (("build", target.build), ("artefacts", target.artefacts)):
         if not value:
-            raise ManifestError(
-                f"the target {target.name} has no {key}",
-                place=place,
-                hint='name a built-in target to start from, as in base = "host", or list them',
-            )
+            hint = 'name a built-in target to start from, as in base = "host", or list them'
+            raise table.unacceptable(key, f"the target {target.name} has no {key}", hint)
     return target
 
 
-def _text(value: object, key: str, place: str) -> str:
-    if not isinstance(value, str) or not value or not value.isprintable():
-        raise ManifestError(f"{key} must be a line of text, not {value!r}", place=place)
-    return value
+def _line(table: Table, key: str) -> str:
+    return _as_line(table.text(key), table, (key,))
 
 
-def _texts(value: object, key: str, place: str) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise ManifestError(f"{key} must be a list of texts, not {value!r}", place=place)
-    return tuple(_text(part, f"each of {key}", place) for part in value)
+def _lines(table: Table, key: str) -> tuple[str, ...]:
+    return tuple(_as_line(text, table, (key, position)) for position, text in enumerate(table.texts(key)))
 
 
-def _truth(value: object, key: str, place: str) -> bool:
-    if not isinstance(value, bool):
-        raise ManifestError(f"{key} must be true or false, not {value!r}", place=place)
-    return value
+def _as_line(text: str, table: Table, where: tuple[str | int, ...]) -> str:
+    """``text``, which ends up in files of dune and on a terminal."""
+    if not text or not text.isprintable():
+        raise table.unacceptable(where, f"{text!r} is not a line of text")
+    return text
 
 
-def _variables(value: object, key: str, place: str) -> tuple[tuple[str, Value], ...]:
-    if not isinstance(value, Mapping):
-        raise ManifestError(f"{key} must be a table, not {value!r}", place=place)
-    for name, variable in value.items():
-        if not isinstance(variable, (str, bool)):
-            raise ManifestError(f"{key}.{name} must be a text, true or false, not {variable!r}", place=place)
-    return tuple(sorted(value.items()))
+def _checks(table: Table, key: str) -> tuple[Check, ...]:
+    return tuple(_check(entry) for entry in table.tables(key))
 
 
-def _checks(value: object, key: str, place: str) -> tuple[Check, ...]:
-    if not isinstance(value, list):
-        raise ManifestError(f"{key} must be a list of tables, not {value!r}", place=place)
-    return tuple(_check(entry, key, place) for entry in value)
+def _check(table: Table) -> Check:
+    table.only("tool", "arguments", "expected")
+    return Check(_line(table, "tool"), _lines(table, "arguments"), _line(table, "expected"))
 
 
-def _check(entry: object, key: str, place: str) -> Check:
-    wanted = {"tool", "arguments", "expected"}
-    if not isinstance(entry, Mapping) or set(entry) != wanted:
-        raise ManifestError(
-            f"each of {key} must be a table of {', '.join(sorted(wanted))}, not {entry!r}", place=place
-        )
-    return Check(
-        tool=_text(entry["tool"], f"{key}.tool", place),
-        arguments=_texts(entry["arguments"], f"{key}.arguments", place),
-        expected=_text(entry["expected"], f"{key}.expected", place),
-    )
-
-
-_KEYS: Mapping[str, Callable[[object, str, str], object]] = {
-    "description": _text,
-    "variables": _variables,
-    "context": _text,
-    "toolchain": _text,
-    "requires": _texts,
-    "provided": _texts,
-    "link-flags": _texts,
-    "c-flags": _texts,
-    "disable-dynamic-archives": _truth,
-    "build": _texts,
-    "artefacts": _texts,
+_KEYS: Mapping[str, Callable[[Table, str], object]] = {
+    "description": _line,
+    "variables": Table.table,
+    "context": _line,
+    "toolchain": _line,
+    "requires": _lines,
+    "provided": _lines,
+    "link-flags": _lines,
+    "c-flags": _lines,
+    "disable-dynamic-archives": Table.truth,
+    "build": _lines,
+    "artefacts": _lines,
     "checks": _checks,
-    "tools": _texts,
+    "tools": _lines,
 }
-
-
-def _nearest(name: str, known: tuple[str, ...]) -> str:
-    """A question that proposes the known name nearest to ``name``; empty where none is near."""
-    matches = get_close_matches(name, known, n=1)
-    return f'did you mean "{matches[0]}"?' if matches else ""

@@ -33,8 +33,11 @@ class Integer:
     token: Token
 
     @property
-    def number(self) -> int:
-        return int(self.token.text.replace("_", ""))
+    def text(self) -> str:
+        """The number in its usual form, without ``_`` and leading zeros; of any length."""
+        digits = self.token.text.replace("_", "")
+        number = digits.lstrip("-0") or "0"
+        return f"-{number}" if digits.startswith("-") and number != "0" else number
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from builder.digest import file_digest
-from tests.builder.projects import expecting, make_context, write_context, write_files, write_project
+from tests.builder.projects import SOURCES, expecting, make_context, write_context, write_files, write_project
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,7 +59,7 @@ def test_a_folder_without_a_context(tmp_path: Path) -> None:
     assert completed.returncode == 1
     assert completed.stderr.splitlines() == [
         f"mono-build: {tmp_path}/context.json: there is no context here",
-        "  hint: write the contexts anew with `mono contexts`",
+        "  hint: name a folder contexts/TARGET that `mono contexts` wrote",
     ]
 
 
@@ -101,7 +102,25 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (folder / "_work").write_text("in the way")
     completed = mono_build("--sandbox=off", "contexts/host", folder=tmp_path)
     assert completed.returncode == 1
-    assert completed.stderr == f"mono-build: {folder}/_work: File exists\n"
+    assert completed.stderr == f"mono-build: {folder}/_work: Not a directory\n"
+
+
+@pytest.mark.ocaml
+def test_an_interruption(tmp_path: Path) -> None:
+    slow = '(rule (with-stdout-to slow.ml (system "sleep 60")))\n'
+    write_project(tmp_path, {"duniverse/greet/src/dune": SOURCES["duniverse/greet/src/dune"] + slow})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "builder", "contexts/host"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert "building host" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors.strip()) == (130, "")
 
 
 def test_dirty_sources(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.support.server import running
+
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
@@ -123,13 +125,9 @@ def faulty_server() -> Iterator[FaultyServer]:
     class Server(ThreadingHTTPServer):
         daemon_threads = True
 
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with running(Server(("127.0.0.1", 0), Handler)) as server:
         faulty = FaultyServer(f"http://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
         try:
             yield faulty
         finally:
             faulty.released.set()
-            server.shutdown()
-            thread.join()

@@ -1,11 +1,10 @@
-"""https: whom to trust, and no way back to http."""
+"""https: whom to trust, no way back to http, and HTTP/2 where it is offered."""
 
 from __future__ import annotations
 
 import shutil
 import ssl
 import subprocess
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +13,8 @@ import pytest
 
 from monorepo.adapters.http import HttpClient
 from monorepo.errors import FetchError, TemporaryError
+from tests.faults.http2 import CONTENT, http2_server
+from tests.support.server import running
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
 
@@ -56,18 +57,18 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def url(certificate: Path) -> Iterator[str]:
+def context(certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate / "certificate", certificate / "key")
-    with Server(("127.0.0.1", 0), Handler) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield f"https://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    return context
+
+
+@pytest.fixture
+def url(context: ssl.SSLContext) -> Iterator[str]:
+    server = Server(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    with running(server):
+        yield f"https://127.0.0.1:{server.server_port}"
 
 
 def test_an_unknown_certificate_is_refused_for_good(url: str) -> None:
@@ -92,3 +93,15 @@ def test_a_redirect_from_https_to_http_is_refused(
             http.stream(f"{url}/down"),
         ):
             pass
+
+
+def test_http_2_is_spoken_where_it_is_offered(
+    context: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "certificate"))
+    with http2_server(context) as server, HttpClient() as http:
+        for name in ("first", "second"):
+            with http.stream(f"{server.url}/{name}") as answer:
+                assert answer.length == len(CONTENT)
+                assert b"".join(answer.chunks()) == CONTENT
+        assert server.protocols == ["h2"]  # one connection for both

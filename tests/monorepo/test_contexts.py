@@ -23,7 +23,9 @@ from builder.inputs import verify_inputs
 from builder.twice import build_twice
 from monorepo.contexts import emit_contexts, plan_contexts
 from monorepo.contexts.workspace import quoted, render_editor_workspace, render_workspace, workspace_language
-from monorepo.errors import DuniverseError, LockError
+from monorepo.document import Table
+from monorepo.duniverse.state import STATE, Vendored, source_digest, stamp, state_text
+from monorepo.errors import DuniverseError, LockError, TargetError
 from monorepo.lock.model import Kind, Lock, LockedPackage, LockedSource
 from monorepo.targets.definition import Target
 from monorepo.targets.reader import define_target, load_target, target_names
@@ -55,7 +57,9 @@ def make_lock(targets: tuple[Target, ...], *, ocaml: str = "5.4.1", dune: str | 
         targets=targets,
         packages=tuple(packages),
         sources=(
-            LockedSource("greet", "https://example.org/greet.tar.gz", ("greet",), checksums=("sha256=00",)),
+            LockedSource(
+                "greet", "https://example.org/greet.tar.gz", ("greet",), checksums=(f"sha256={'0' * 64}",)
+            ),
         ),
     )
 
@@ -190,7 +194,6 @@ def project(tmp_path: Path) -> Path:
         "hello.ml": "let () = Greet.hello ()\n",
         "mono.lock": "a lock\n",
         "duniverse/dune": "(vendored_dirs *)\n",
-        "duniverse/.state": "not looked at",
         "duniverse/greet/dune-project": "(lang dune 2.0)\n",
         "duniverse/greet/greet.opam": "",
         "duniverse/greet/dune": "(library (name greet) (public_name greet))\n",
@@ -200,7 +203,18 @@ def project(tmp_path: Path) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    note_pulled(tmp_path, make_lock((load_target("host"),)))
     return tmp_path
+
+
+def note_pulled(project: Path, lock: Lock) -> None:
+    """Leave duniverse/ as if it had been pulled for ``lock``."""
+    notes = {
+        source.directory: Vendored(source_digest(source), tree_digest(folder), stamp(folder))
+        for source in lock.sources
+        for folder in [project / "duniverse" / source.directory]
+    }
+    (project / "duniverse" / STATE).write_text(state_text(notes), encoding="utf-8")
 
 
 def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -273,6 +287,7 @@ def test_merlin_follows_the_only_context_in_which_sources_are_enabled() -> None:
         ("rm -r duniverse/greet", "duniverse/greet", "was not pulled"),
         ("rm -r duniverse", "duniverse/greet", "was not pulled"),
         ("mkdir duniverse/stray", "duniverse/stray", "is not in the lock"),
+        (f"rm duniverse/{STATE}", "duniverse/greet", "was not pulled for this lock"),
     ],
 )
 def test_refuses_a_duniverse_that_is_not_the_locks(
@@ -283,6 +298,35 @@ def test_refuses_a_duniverse_that_is_not_the_locks(
         emit_contexts(make_lock((load_target("host"),)), project)
     assert caught.value.place == place
     assert not (project / "contexts").exists()
+
+
+def test_refuses_what_was_pulled_for_another_lock(project: Path) -> None:
+    lock = make_lock((load_target("host"),))
+    newer = replace(lock, sources=(replace(lock.sources[0], checksums=(f"sha256={'1' * 64}",)),))
+    with pytest.raises(DuniverseError, match="was not pulled for this lock") as caught:
+        emit_contexts(newer, project)
+    assert (caught.value.place, caught.value.hint) == ("duniverse/greet", "run `mono pull`")
+    assert not (project / "contexts").exists()
+
+
+def test_warns_of_sources_that_were_changed(project: Path) -> None:
+    warnings: list[str] = []
+    lock = make_lock((load_target("host"),))
+    emit_contexts(lock, project, warn=warnings.append)
+    assert warnings == []
+    (project / "duniverse/greet/greet.ml").write_text('let hello () = print_endline "changed"\n')
+    (folder,) = emit_contexts(lock, project, warn=warnings.append)
+    assert warnings == ["duniverse/greet was changed since it was pulled; the contexts take it as it is"]
+    verify_inputs(read_context(folder), project)
+
+
+def test_a_folder_of_the_projects_own_is_left(project: Path) -> None:
+    (project / "contexts").mkdir()
+    (project / "contexts/dune").write_text("(library (name contexts))\n")
+    with pytest.raises(TargetError, match="is not mono's"):
+        emit_contexts(make_lock((load_target("host"),)), project)
+    assert [path.name for path in (project / "contexts").iterdir()] == ["dune"]
+    assert (project / "contexts/dune").read_text() == "(library (name contexts))\n"
 
 
 def test_refuses_without_a_lock_file(project: Path) -> None:
@@ -302,7 +346,7 @@ def test_an_emitted_context_builds(project: Path) -> None:
     versions = installed_versions()
     targets = (
         load_target("host"),
-        define_target("static", {"base": "host", "link-flags": ["-ccopt", "-static"]}),
+        define_target("static", Table({"base": "host", "link-flags": ["-ccopt", "-static"]})),
     )
     for folder in emit_contexts(
         make_lock(targets, ocaml=versions["ocamlopt"], dune=versions["dune"]), project

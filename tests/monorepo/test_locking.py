@@ -15,9 +15,11 @@ import pytest
 from monorepo.adapters.git import GitClones
 from monorepo.adapters.http import HttpClient
 from monorepo.errors import LockError, ManifestError, UnsolvableError
+from monorepo.lock.answer import NoAnswerError
 from monorepo.lock.model import Kind, Lock
 from monorepo.lock.reader import load_lock
 from monorepo.locking import CheckReport, LockReport, check_lock, lock_project
+from solver.universe import Why
 
 URL = """
 url {{
@@ -212,18 +214,117 @@ def test_no_answer_keeps_the_old_lock(place: Place) -> None:
     assert (place.project / "mono.lock").read_bytes() == before
 
 
-def test_a_source_without_a_checksum_is_refused(place: Place) -> None:
-    place.publish({"lib.1": 'depends: ["dune"]\nbuild: ["true"]\nurl { src: "https://example.org/lib.tbz" }'})
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ('src: "https://example.org/lib.tbz"', "has no checksum"),
+        ('src: "https://example.org/lib.tbz" checksum: "sha1=abc"', "is no checksum that mono knows"),
+        ('src: "hg+https://example.org/lib"', "which mono does not fetch"),
+        ('src: "../lib.tbz" checksum: "md5=00000000000000000000000000000000"', "which mono does not fetch"),
+        ('src: "git+https://example.org/lib.git" subpath: "../up"', "leads out of its source"),
+    ],
+)
+def test_what_cannot_be_fetched_and_verified_is_no_candidate(place: Place, url: str, reason: str) -> None:
+    place.publish({"lib.2": f'depends: ["dune"]\nbuild: ["true"]\nurl {{ {url} }}'})
     place.root('depends: ["lib"]')
-    with pytest.raises(LockError, match="has no checksum"):
+    with pytest.raises(NoAnswerError) as caught:
+        place.lock()
+    assert caught.value.universe is not None
+    (rejection,) = caught.value.universe.rejections["lib"]
+    assert rejection.why is Why.UNVERIFIABLE
+    assert reason in rejection.detail
+    place.publish({"lib.1": library()})
+    found = place.lock().lock.package("lib")
+    assert found is not None
+    assert found.version == "1"
+
+
+def test_what_the_lock_could_not_say_again_is_refused(place: Place) -> None:
+    extra = f'extra-source "../../x" {{ src: "https://example.org/x" checksum: "sha256={"e" * 64}" }}'
+    place.publish({"lib.1": library(extra)})
+    place.root('depends: ["lib"]')
+    with pytest.raises(LockError, match="cannot be locked"):
+        place.lock()
+    assert not (place.project / "mono.lock").exists()
+
+
+def test_packages_of_one_archive_that_contradict_each_other_are_refused(place: Place) -> None:
+    for name, content in (("one", b"1"), ("two", b"2")):
+        fields = f'extra-files: ["fix.patch" "sha256={hashlib.sha256(content).hexdigest()}"]'
+        place.publish({f"{name}.1": library(fields, file="same.tbz")}, {"fix.patch": content})
+    place.root('depends: ["one" "two"]')
+    with pytest.raises(LockError, match=r"each adds another fix\.patch"):
         place.lock()
 
 
-def test_a_source_in_mercurial_is_refused(place: Place) -> None:
-    place.publish({"lib.1": 'depends: ["dune"]\nbuild: ["true"]\nurl { src: "hg+https://example.org/lib" }'})
+def test_two_folders_of_one_archive_become_two_sources(place: Place) -> None:
+    for name in ("one", "two"):
+        place.publish({f"{name}.1": library(f'x-subpath: "{name}"', file="same.tbz")})
+    place.root('depends: ["one" "two"]')
+    sources = place.lock().lock.sources
+    assert [(source.subpath, source.packages) for source in sources] == [("one", ("one",)), ("two", ("two",))]
+    assert len({source.directory for source in sources}) == 2
+
+
+def test_depexts_of_a_root_count(place: Place) -> None:
+    place.root('depends: ["dune"]\ndepexts: [["libx-dev"] {os-family = "debian"}]')
+    assert [wish.wanted_by for wish in place.lock().lock.system_packages] == [("app",)]
+
+
+def test_check_looks_at_the_carried_files(place: Place) -> None:
+    digest = hashlib.sha256(b"patch").hexdigest()
+    fields = f'patches: ["fix.patch"]\nextra-files: ["fix.patch" "sha256={digest}"]'
+    place.publish({"lib.1": library(fields)}, {"fix.patch": b"patch"})
     place.root('depends: ["lib"]')
-    with pytest.raises(LockError, match="which mono does not fetch"):
+    place.lock()
+    (place.project / "mono.lock.files" / digest).write_bytes(b"other")
+    report = place.check()
+    assert not report.good
+    assert report.damaged == (digest,)
+    assert place.lock().changed
+    assert place.check().good
+
+
+def test_a_lock_of_a_newer_mono_is_not_replaced(place: Place) -> None:
+    place.root('depends: ["dune"]')
+    place.lock()
+    path = place.project / "mono.lock"
+    newer = path.read_text(encoding="utf-8").replace("format = 1", "format = 9")
+    path.write_text(newer, encoding="utf-8")
+    with pytest.raises(LockError, match="a newer mono wrote this lock"):
         place.lock()
+    assert path.read_text(encoding="utf-8") == newer
+
+
+def test_roots_further_down_and_one_repository_named_twice_are_noticed(place: Place) -> None:
+    place.publish({"lib.1": library()})
+    (place.project / "sub").mkdir()
+    text = 'opam-version: "2.0"\ndepends: ["lib"]\n'
+    (place.project / "sub" / "app.opam").write_text(text, encoding="utf-8")
+    repositories = "".join(
+        f'[[repositories]]\nname = "{name}"\nurl = "{url}"\n'
+        for name, url in (("a", "../repository"), ("b", "../repository/."))
+    )
+    place.toml(f'{repositories}[project]\nroots = ["app"]\n')
+    place.lock()
+    assert not place.lock().changed
+    place.publish({"lib.1": library(file="moved.tbz")})
+    assert place.lock().changed
+    (place.project / "other").mkdir()
+    (place.project / "other" / "app.opam").write_text(text, encoding="utf-8")
+    with pytest.raises(ManifestError, match="more than one opam file"):
+        place.lock()
+
+
+def test_a_root_that_is_pinned_is_refused(place: Place) -> None:
+    place.root('depends: ["dune"]\npin-depends: [["app.1" "git+https://example.org/app.git"]]')
+    with pytest.raises(ManifestError, match="is a root of this project, and pinned"):
+        place.lock()
+
+
+def test_filters_decide_which_compiler_a_root_asks_for(place: Place) -> None:
+    place.root('depends: ["dune" "ocaml-variants" {with-test}]')
+    assert "ocaml-base-compiler" in kinds(place.lock().lock)
 
 
 def test_fields_of_the_roots_count_and_the_manifest_wins(place: Place) -> None:
@@ -328,9 +429,11 @@ def test_an_archive_gives_the_lock_that_a_folder_gives(place: Place, tmp_path: P
 def test_a_broken_opam_file_is_a_version_less_and_told(place: Place) -> None:
     place.publish({"lib.1": library(), "lib.2": "depends: ["})
     place.root('depends: ["lib"]')
-    found = place.lock().lock.package("lib")
+    report = place.lock()
+    found = report.lock.package("lib")
     assert found is not None
     assert found.version == "1"
+    assert [(r.name, str(r.version)) for r in report.unreadable] == [("lib", "2")]
 
 
 def test_the_same_bytes_whatever_the_hash_seed(place: Place) -> None:

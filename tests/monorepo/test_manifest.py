@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from monorepo.errors import ManifestError
 from monorepo.manifest import DEFAULT_REPOSITORIES, Manifest, load_manifest, parse_constraint
 from monorepo.repository_url import RepositoryKind
+from monorepo.targets.reader import load_target
 from solver.formula import AllOf, Constraint, Text
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "mono-toml.md"
@@ -51,7 +52,7 @@ def test_without_a_file_the_defaults_hold(project: Path) -> None:
         ("hello", "hello.opam"),
     ]
     assert [(setting.name, setting.url) for setting in manifest.repositories] == list(DEFAULT_REPOSITORIES)
-    assert manifest.targets == ("host",)
+    assert manifest.targets == (load_target("host"),)
     assert manifest.restrictions == () and manifest.stated == frozenset()
 
 
@@ -82,7 +83,7 @@ def test_the_documented_example_means_what_it_says(project: Path) -> None:
     assert "lwt" in example.split("\n")[line - 1]
     assert manifest.provided == ("ocamlfind",)
     assert manifest.variables == (("monorepo", "opam-monorepo"),)
-    assert manifest.targets == ("host",)
+    assert manifest.targets == (load_target("host"),)
     assert manifest.archive_mirrors == ("file:///srv/archives", "https://mirror.example/cache")
 
 
@@ -164,6 +165,21 @@ REFUSED = [
     ('[targets]\nbuild = ["hots"]', 2, 'there is no target "hots"', 'did you mean "host"?'),
     ('[targets]\nbuild = [\n"host",\n"genode"]', 4, "does not build for genode", ""),
     ("[targets]\nmine = 3", 2, "targets.mine must be a table", ""),
+    (
+        '[targets.host]\ntools = []\nartefcats = ["x"]',
+        3,
+        '"artefcats" is no key of [targets.host]',
+        'did you mean "artefacts"?',
+    ),
+    (
+        '[targets]\nbuild = ["host"]\n[solve]\n[targets.mine]\nbase = "hvtt"',
+        5,
+        'no target "hvtt"',
+        'did you mean "hvt"?',
+    ),
+    ('[targets.mine]\nbuild = ["x"]', 1, "mine has no artefacts", "base ="),
+    ('[targets.mine]\nbase = "hvt"\n[[targets.mine.checks]]\ntool = 3', 4, "must be a string", ""),
+    ("[targets.host.variables]\nos = 1.5", 2, "targets.host.variables.os must be a string", ""),
     ('[mirrors]\narchives = ["ftp://h"]', 2, "cannot be a mirror", ""),
     ('[mirrors]\narchives = ["https://me:secret@h/"]', 2, "cannot be a mirror", ""),
     ('requires-mono = ">=99"', 1, "this project asks for mono >=99", "install"),
@@ -245,14 +261,15 @@ def test_variables_are_opams(project: Path) -> None:
     assert manifest.variables == (("n", "3"), ("s", "x"), ("t", True), ("z", "a b"))
 
 
-def test_a_targets_own_table_is_handed_on_with_its_line(project: Path) -> None:
+def test_a_project_has_targets_of_its_own(project: Path) -> None:
     manifest = load(
         project,
-        '[targets]\nbuild = ["mine"]\n\n[targets.mine]\nbase = "host"\n[targets.mine.variables]\nos = "x"\n',
+        '[targets]\nbuild = ["unix", "mine"]\n\n[targets.mine]\nbase = "host"\n[targets.mine.variables]\nos = "x"\n',
     )
-    (setting,) = manifest.target_settings
-    assert (setting.name, setting.place) == ("mine", "mono.toml:4")
-    assert setting.table == {"base": "host", "variables": {"os": "x"}}
+    mine, unix = manifest.targets
+    assert (mine.name, mine.build) == ("mine", load_target("host").build)
+    assert dict(mine.variables) == {**dict(load_target("host").variables), "os": "x"}
+    assert unix == load_target("unix")
 
 
 def test_versions_need_no_quotes() -> None:
@@ -265,7 +282,7 @@ def test_the_digest_sees_meaning_alone(project: Path) -> None:
     one = load(project, '[variables]\na = "1"\nb = "2"\n[project]\nname = "x"\n')
     other = load(project, '# a word\n[project]\nname = \'x\'\n[variables]\nb = "2"\na = "1"\n')
     assert one.digest_material == other.digest_material
-    assert one.digest_material != replace(one, targets=("hvt",)).digest_material
+    assert one.digest_material != replace(one, targets=(load_target("hvt"),)).digest_material
     assert (
         one.digest_material
         != load(project, '[variables]\na = "1"\nb = "3"\n[project]\nname = "x"\n').digest_material

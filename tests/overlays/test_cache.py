@@ -119,10 +119,10 @@ def kept_files(tmp_path: Path) -> list[Path]:
 def test_repositories_do_not_share_what_is_theirs(tmp_path: Path) -> None:
     for name in ("one", "two"):
         folder = write_tree(
-            tmp_path / name, {"packages/a/a.1/opam": f"{OPAM}tags: {name!r}\n".replace("'", '"').encode()}
+            tmp_path / name, {"packages/a/a.1/opam": f'{OPAM}conflict-class: "{name}"\n'.encode()}
         )
         repository = open_folder(name, folder, cache_in(tmp_path))
-        assert repository.package("a", "1").tags == (name,)
+        assert repository.package("a", "1").conflict_class == (name,)
         repository.save_cache()
     assert len(kept_files(tmp_path)) == 2
 
@@ -142,7 +142,7 @@ def test_damage_is_ignored_and_mended(tmp_path: Path, tree: Path) -> None:
     head = whole.index(b"\n") + 1
     damages = [b"", b"\n", whole[:head], whole[: head + 20], whole[:-1], whole + b"x", b"\0" * len(whole)]
     damages += [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in range(0, len(whole), 7)]
-    damages += [whole.replace(b"cpython-311", b"cpython-399"), whole.replace(b"metadata 1", b"metadata 0")]
+    damages += [whole.replace(b"cpython-311", b"cpython-399"), whole.replace(b"metadata 2", b"metadata 1")]
     for damaged in damages:
         assert damaged != whole
         place.write_bytes(damaged)

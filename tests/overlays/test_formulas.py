@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from overlays.errors import OpamSyntaxError
-from overlays.formulas import parse_dependency, read_alternatives, read_conflicts, read_filter, read_formula
+from overlays.formulas import (
+    formula_by_tree,
+    parse_dependency,
+    read_conflicts,
+    read_filter,
+    read_formula,
+)
 from overlays.syntax.tokens import Malformed
 from overlays.values import lists_a_command, read_string, read_strings, read_words
 from solver.formula import (
@@ -44,12 +50,27 @@ CONDITIONS: dict[str, Condition | None] = {
     'os = "win32"': WINDOWS,
     '!(os = "win32")': Not(WINDOWS),
     '!os = "win32"': Not(WINDOWS),
+    '!(>= "1")': Constraint("<", Text("1")),
+    '!>= "1" & !~ "1"': AllOf((Constraint("<", Text("1")), Constraint("<", Text("1")))),
+    '!(= "1" & with-test)': AnyOf((Constraint("!=", Text("1")), Not(TEST))),
+    '!(= "1" with-test)': AnyOf((Constraint("!=", Text("1")), Not(TEST))),
+    '!(!= "1" | !(< version & with-test))': AllOf(
+        (Constraint("=", Text("1")), AllOf((Constraint("<", Variable("version")), TEST)))
+    ),
+    "!!with-test": TEST,
+    "!?monorepo": Not(Defined(Variable("monorepo"))),
+    "?(!with-test)": Defined(Not(TEST)),
+    "!()": ALWAYS,
+    '!(<= "1" | > "2")': AllOf((Constraint(">", Text("1")), Constraint("<=", Text("2")))),
     '(>= "1" | with-test) & post': AllOf((AnyOf((at_least("1"), TEST)), Variable("post"))),
     'with-test >= "1"': Comparison(TEST, ">=", Text("1")),
     'with-test (>= "1")': AllOf((TEST, at_least("1"))),
     "true": Truth(True),
     "false & post": AllOf((Truth(False), Variable("post"))),
     "arch = 64": Comparison(Variable("arch"), "=", Text("64")),
+    "arch = -0_064": Comparison(Variable("arch"), "=", Text("-64")),
+    "arch = -0_0": Comparison(Variable("arch"), "=", Text("0")),
+    f"arch = {'9' * 5000}": Comparison(Variable("arch"), "=", Text("9" * 5000)),
     '~ "1"': at_least("1"),
     '= "\\"1\\"}"': Constraint("=", Text('"1"}')),
     '= """1"""': Constraint("=", Text("1")),
@@ -58,7 +79,7 @@ CONDITIONS: dict[str, Condition | None] = {
 }
 
 
-@pytest.mark.parametrize("text", CONDITIONS)
+@pytest.mark.parametrize("text", CONDITIONS, ids=lambda text: text[:40])
 def test_conditions(text: str) -> None:
     expected = Dependency("a", CONDITIONS[text])
     assert read_formula(f'["a" {{{text}}}]') == AllOf((expected,))
@@ -95,12 +116,12 @@ def test_equal_conditions_are_one_value() -> None:
     assert one.parts[0] is other.parts[1]
 
 
-def test_side_by_side_means_or_in_depopts_and_conflicts() -> None:
-    assert read_alternatives('["a" ("b" "c")]') == AnyOf((A, AnyOf((B, C))))
-    assert read_alternatives("[]") == ALWAYS
+def test_side_by_side_means_or_in_conflicts() -> None:
+    assert formula_by_tree('["a" ("b" "c")]', AnyOf) == AnyOf((A, AnyOf((B, C))))
+    assert read_conflicts('["a" ("b" "c")]') == (A, B, C)
     assert read_conflicts('["a" "b" | ("c")]') == (A, B, C)
     assert read_conflicts('"a"') == (A,)
-    assert read_conflicts("[]") == ()
+    assert read_conflicts("[]") == read_conflicts("[()]") == ()
 
 
 def test_filters() -> None:
@@ -109,6 +130,7 @@ def test_filters() -> None:
     )
     assert read_filter("[a b]") == AllOf((Variable("a"), Variable("b")))
     assert read_filter("false") == Truth(False)
+    assert read_filter("!(a & !b)") == Not(AllOf((Variable("a"), Not(Variable("b")))))
 
 
 def test_plain_values() -> None:

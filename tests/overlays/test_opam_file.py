@@ -58,19 +58,16 @@ def test_a_package() -> None:
                 AnyOf((Dependency("lwt"), Dependency("async"))),
             )
         ),
-        depopts=AnyOf((Dependency("tls"), Dependency("ssl"))),
         conflicts=(Dependency("old", Constraint("<", Text("2"))),),
         conflict_class=("engine",),
         available=Comparison(Variable("os"), "!=", Text("win32")),
         flags=frozenset({"avoid-version", "conf"}),
-        tags=("org:mirage", "cross-compile"),
         has_build=True,
         has_install=False,
         source=Source(
             "https://example.org/example-1.tbz",
             ("https://mirror.example/1", "https://swhid.opam.ocaml.org/swh:1:dir:00"),
             ("sha256=ab", "md5=0011"),
-            "swh:1:dir:00",
             "lib",
         ),
         dev_repo="git+https://example.org/example.git",
@@ -125,6 +122,25 @@ SUBPATHS = [
 @pytest.mark.parametrize("text", SUBPATHS)
 def test_where_a_subpath_is_written(text: str) -> None:
     assert read_package(OpamFile.parse(text), "p", "1").source == Source("u", subpath="s")
+
+
+MIRRORS = {
+    'swhid: "swh:1:dir:00"': ("https://swhid.opam.ocaml.org/swh:1:dir:00",),
+    'swhid: "https://swhid.opam.ocaml.org/swh:1:dir:00"': ("https://swhid.opam.ocaml.org/swh:1:dir:00",),
+    'swhid: "swh:1:dir:00" mirrors: "m"': ("m", "https://swhid.opam.ocaml.org/swh:1:dir:00"),
+    'swhid: "swh:1:dir:00" mirrors: ["https://swhid.opam.ocaml.org/swh:1:dir:00" "m"]': (
+        "https://swhid.opam.ocaml.org/swh:1:dir:00",
+        "m",
+    ),
+    "mirrors: []": (),
+}
+
+
+@pytest.mark.parametrize("text", MIRRORS)
+def test_the_archive_of_software_heritage_is_a_mirror(text: str) -> None:
+    assert read_package(OpamFile.parse(f'url {{ src: "u" {text} }}'), "p", "1").source == Source(
+        "u", MIRRORS[text]
+    )
 
 
 def test_generic_access() -> None:

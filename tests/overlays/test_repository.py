@@ -51,7 +51,7 @@ def test_packages_are_the_same_in_every_form(repository: Repository, tmp_path: P
         package = repository.package(name, version)
         assert package == folder.package(name, version)
         assert (package.identity, package.repository) == (f"{name}.{version}", "r")
-        assert repository.opam_text(name, version) == folder.opam_text(name, version)
+        assert str(repository.opam_file(name, version)) == str(folder.opam_file(name, version))
     assert repository.package("a", "1.0").metadata_hash.startswith("sha256:")
     assert repository.package("a", "1.0") is repository.package("a", "1.0")
 
@@ -223,11 +223,11 @@ class TestArchives:
 def test_a_snapshot_is_used_again_and_mended_where_it_is_damaged(tmp_path: Path) -> None:
     place = write_archive(tmp_path / "a.tar.xz", TREE)
     cache = tmp_path / "cache"
-    expected = open_archive("r", place, cache).opam_text("b", "2")
+    expected = str(open_archive("r", place, cache).opam_file("b", "2"))
     [snapshot] = cache.iterdir()
     whole = snapshot.read_bytes()
     before = snapshot.stat().st_ino
-    assert open_archive("r", place, cache).opam_text("b", "2") == expected
+    assert str(open_archive("r", place, cache).opam_file("b", "2")) == expected
     assert snapshot.stat().st_ino == before
     index = whole.index(b'{"packages') if b'{"packages' in whole else whole.index(b'[{"')
     damages = [b"", whole[:10], whole[:-1], whole[:index] + b"?" + whole[index + 1 :], b"x" * len(whole)]
@@ -235,7 +235,7 @@ def test_a_snapshot_is_used_again_and_mended_where_it_is_damaged(tmp_path: Path)
     for damaged in damages:
         assert damaged != whole
         snapshot.write_bytes(damaged)
-        assert open_archive("r", place, cache).opam_text("b", "2") == expected
+        assert str(open_archive("r", place, cache).opam_file("b", "2")) == expected
         assert snapshot.read_bytes() == whole
 
 

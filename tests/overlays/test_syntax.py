@@ -34,7 +34,7 @@ def shape(value: Value) -> object:
         case Identifier():
             return (value.name,)
         case Integer():
-            return value.number
+            return int(value.text)
         case Boolean():
             return value.truth
         case List(_, values, _):

@@ -8,18 +8,25 @@ from hypothesis import strategies as st
 
 from overlays.errors import OpamSyntaxError
 from overlays.fields import Fields
-from overlays.formulas import formula_by_tree, read_alternatives, read_conflicts, read_filter, read_formula
+from overlays.formulas import (
+    formula_by_tree,
+    parse_dependency,
+    read_conflicts,
+    read_filter,
+    read_formula,
+)
 from overlays.opam_file import OpamFile, read_package, read_preparation
 from overlays.syntax.outline import split_items
 from overlays.syntax.parser import parse_items, parse_value
 from overlays.syntax.tokens import Malformed
 from overlays.syntax.tree import canonical, print_value
 from overlays.values import lists_a_command, read_string, read_strings, read_words
-from solver.formula import AllOf, AnyOf
+from solver.formula import AllOf, Variables, dependencies_in
+from solver.reduction import Reduction
+from solver.version import Version
 from tests.overlays import texts
 
 READERS = [
-    read_alternatives,
     read_conflicts,
     read_filter,
     read_formula,
@@ -62,9 +69,30 @@ def test_the_outline_agrees_with_the_parser_on_whatever_both_take(
 
 @given(texts.FORMULAS)
 def test_formulas_mean_what_the_parser_says(text: str) -> None:
-    assert read_formula(text) == formula_by_tree(text, AllOf)
-    alternatives = formula_by_tree(text, AnyOf)
-    assert read_alternatives(text) == (AllOf(()) if alternatives == AnyOf(()) else alternatives)
+    formula = formula_by_tree(text, AllOf)
+    assert read_formula(text) == formula
+    if "&" not in text:
+        assert read_conflicts(text) == tuple(dependencies_in(formula))
+
+
+ENVIRONMENTS = st.fixed_dictionaries(
+    {"with-test": st.booleans(), "build": st.booleans(), "os": st.sampled_from(["true", "false"])}
+)
+
+
+@given(texts.CONDITIONS, ENVIRONMENTS, st.sampled_from(["0", "1.0", "2", "v0.9~x", "v1"]))
+def test_a_negated_condition_admits_what_the_condition_does_not(
+    text: str, variables: Variables, version: str
+) -> None:
+    """Where all is defined; what is not takes its dependency away on both sides."""
+
+    def admits(condition: str) -> bool:
+        dependency = parse_dependency(f"a {{{condition}}}")
+        wanted = Reduction(variables).wanted(dependency, "b", Version.parse("1.0"))
+        return wanted is not None and wanted.bounds.admits(Version.parse(version))
+
+    assert admits(f"!({text})") is not admits(text)
+    assert admits(f"!(!({text}))") is admits(text)
 
 
 @given(texts.FORMULAS, texts.MUTATIONS)

@@ -84,7 +84,7 @@ _TERMS = st.one_of(
     _join(RELATIONS, TRIVIA, st.sampled_from(['"1.0"', '"v0.9~x"', "version", '"\\""', '"}"'])),
     _join(st.just("os"), SPACE, st.sampled_from(["=", "!="]), st.just(' "linux"')),
 )
-_CONDITIONS = st.recursive(
+CONDITIONS = st.recursive(
     _TERMS,
     lambda inner: st.one_of(
         _join(inner, TRIVIA, st.sampled_from(["&", "|"]), TRIVIA, inner),
@@ -94,9 +94,11 @@ _CONDITIONS = st.recursive(
     ),
     max_leaves=5,
 )
+"""What the braces of a dependency may hold."""
+
 _PACKAGES = st.one_of(
     _NAMES,
-    _join(_NAMES, TRIVIA, st.just("{"), TRIVIA, st.one_of(_CONDITIONS, st.just("")), TRIVIA, st.just("}")),
+    _join(_NAMES, TRIVIA, st.just("{"), TRIVIA, st.one_of(CONDITIONS, st.just("")), TRIVIA, st.just("}")),
 )
 _FORMULAS = st.recursive(
     _PACKAGES,

@@ -20,7 +20,7 @@ from solver.replay import ReplayError, replay
 from solver.request import Platform, Request, Restriction
 from solver.solution import Solution, Unsolvable
 from solver.universe import Universe, build_universe
-from tests.solver.worlds import DUNE, World, bound, dependency, package, request, root
+from tests.solver.worlds import DUNE, World, bound, checksum, dependency, package, request, root
 
 
 def answer(asked: Request, world: World) -> dict[str, str] | None:
@@ -64,8 +64,8 @@ class Scenario:
 
 
 FOREIGN = package("make-lib.1", dune=False)
-SHARED = Source("https://example.org/mono.tbz", checksums=("sha256=mono2",))
-SHARED_OLD = Source("https://example.org/mono-1.tbz", checksums=("sha256=mono1",))
+SHARED = Source("https://example.org/mono.tbz", checksums=(checksum("mono2"),))
+SHARED_OLD = Source("https://example.org/mono-1.tbz", checksums=(checksum("mono1"),))
 REPO = "git+https://example.org/mono.git"
 
 SCENARIOS = [
@@ -249,7 +249,9 @@ def worlds(draw: st.DrawFn) -> tuple[Request, World]:
                     conflicts=tuple(dependency(a) for a in draw(st.lists(atoms, max_size=1))),
                     conflict_class=("k",) if draw(st.integers(0, 7)) == 0 else (),
                     flags=frozenset({"avoid-version"}) if draw(st.integers(0, 5)) == 0 else frozenset(),
-                    source=Source("u", checksums=(f"sha256={draw(st.integers(0, 2))}",)),
+                    source=Source(
+                        "https://example.org/x", checksums=(checksum(str(draw(st.integers(0, 2)))),)
+                    ),
                     dev_repo=draw(st.sampled_from((None, REPO))),
                 )
             )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -31,6 +33,19 @@ def test_equal(one: str, other: str) -> None:
 
 def test_letters_after_digits() -> None:
     assert Version.parse("0.16.0") < Version.parse("v0.16.0")
+
+
+LIMIT = sys.int_info.str_digits_check_threshold
+
+
+@pytest.mark.parametrize("length", [LIMIT - 1, LIMIT, LIMIT + 1, 4300, 4301, 100_000])
+def test_numbers_of_any_length(length: int) -> None:
+    ascending = ["9" * (length - 1), f"1{'0' * (length - 1)}", "9" * (length - 1) + "8", "9" * length]
+    ascending += [f"{'9' * length}a", f"{'9' * length}.1", f"1{'0' * length}"]
+    versions = [Version.parse(text) for text in ascending]
+    assert all(one < other for one, other in pairwise(versions))
+    for text in (*ascending, "", "1", "1.2"):
+        assert Version.parse(f"{'0' * length}{text}") == Version.parse(text or "0")
 
 
 texts = st.text(alphabet="019.~+-abz", max_size=8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from solver.formula import ALWAYS, AllOf, AnyOf, Condition, Constraint, Dependency, Formula, Text
@@ -57,12 +58,17 @@ def package(identity: str, *depends: str, dune: bool = True, **fields: object) -
     name, _, version = identity.partition(".")
     needs = (*depends, "dune") if dune and name != "dune" else depends
     defaults: dict[str, object] = {
-        "source": Source(f"https://example.org/{identity}.tbz", checksums=(f"sha256={identity}",)),
+        "source": Source(f"https://example.org/{identity}.tbz", checksums=(checksum(identity),)),
         "has_build": True,
         "repository": "test",
     }
     fields = {"depends": formula(*needs), **defaults, **fields}
     return Package(name, Version.parse(version), **fields)  # type: ignore[arg-type]
+
+
+def checksum(text: str) -> str:
+    """A checksum that opam would take."""
+    return f"sha256={hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def root(*depends: str, name: str = "app") -> Package:

@@ -9,6 +9,10 @@ from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseServer
+from typing import TypeVar
+
+Server = TypeVar("Server", bound=BaseServer)
 
 
 class FileServer(ThreadingHTTPServer):
@@ -53,7 +57,14 @@ class _Answer(SimpleHTTPRequestHandler):
 @contextmanager
 def serving(folder: Path) -> Iterator[FileServer]:
     """A server of ``folder`` on a free port of loopback, stopped at the end."""
-    with FileServer(folder) as server:
+    with running(FileServer(folder)) as server:
+        yield server
+
+
+@contextmanager
+def running(server: Server) -> Iterator[Server]:
+    """``server``, which answers in a thread of its own; stopped and closed at the end."""
+    with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:

@@ -35,17 +35,26 @@ def command(context: click.Context, targets: tuple[str, ...], twice: bool, build
     """
     settings = settings_of(context)
     make_lock(settings)
-    known = [target.name for target in load_lock(settings.directory).targets]
-    for target in targets:
-        if target not in known:
-            raise TargetError(f'the lock has no target "{target}"', "mono.lock", nearest_hint(target, known))
+    _refuse_other_targets(targets, [target.name for target in load_lock(settings.directory).targets])
     pull_sources(settings)
     for folder in write_contexts(settings):
         if not targets or Path(folder).name in targets:
-            _build(settings, folder, builder or _beside_mono(), ("--twice",) if twice else ())
+            _build(settings, folder, builder or _beside_mono(), twice=twice)
 
 
-def _build(settings: Settings, folder: str, builder: str, options: Sequence[str]) -> None:
+def _refuse_other_targets(targets: Sequence[str], locked: Sequence[str]) -> None:
+    from monorepo.targets.reader import target_names
+
+    for name in targets:
+        if name not in locked:
+            hint = nearest_hint(name, locked)
+            if name in target_names():
+                hint = f'name it in mono.toml, as in [targets] build = ["{name}"]'
+            raise TargetError(f'the lock has no target "{name}"', "mono.lock", hint)
+
+
+def _build(settings: Settings, folder: str, builder: str, *, twice: bool) -> None:
+    options = [*(["--quiet"] if settings.quiet else []), *(["--twice"] if twice else [])]
     done = wiring.processes().run([builder, *options, folder], folder=settings.directory)
     if done.status != 0:
         raise BuildError(f"{Path(builder).name} did not build it (exit status {done.status})", folder)

@@ -29,7 +29,7 @@ def write_contexts(settings: Settings) -> list[str]:
     from monorepo.contexts.emit import emit_contexts
     from monorepo.lock.reader import load_lock
 
-    lock = load_lock(settings.directory)
-    folders = emit_contexts(lock, settings.directory)
-    settings.talk().detail(f"{len(folders)} contexts are as the lock says")
+    talk = settings.talk()
+    folders = emit_contexts(load_lock(settings.directory), settings.directory, warn=talk.warn)
+    talk.detail(f"{len(folders)} contexts are as the lock says")
     return [folder.relative_to(settings.directory).as_posix() for folder in folders]

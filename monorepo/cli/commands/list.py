@@ -16,7 +16,8 @@ def command(context: click.Context, as_json: bool) -> None:
     """List every package of mono.lock: its version, what becomes of it, for which targets and where."""
     from monorepo.lock.reader import load_lock
 
-    lock = load_lock(settings_of(context).directory)
+    settings = settings_of(context)
+    lock = load_lock(settings.directory)
     if as_json:
         print_json([package_row(package) for package in lock.packages])
         return
@@ -26,4 +27,5 @@ def command(context: click.Context, as_json: bool) -> None:
             (package.name, package.version, package.kind, " ".join(package.targets), package.directory or "")
             for package in lock.packages
         ],
+        styled=settings.styled(1),
     )

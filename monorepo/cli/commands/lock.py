@@ -55,6 +55,10 @@ def make_lock(settings: Settings, upgrade: bool = False, as_json: bool = False) 
     if report.changed and report.before is not None:
         for line in change_lines(difference(report.before, report.lock)):
             talk.say(f"  {line}")
+    for rejection in report.unreadable:
+        talk.say(
+            f"passed over {rejection.name} {rejection.version}, which cannot be read: {rejection.detail}"
+        )
     talk.say(lock_summary(report.lock, seconds(), changed=report.changed))
     if as_json:
         rows = [package_row(package) for package in report.lock.packages]
@@ -71,11 +75,14 @@ def check_lock(settings: Settings, as_json: bool) -> None:
         git = wiring.git(settings.cache)
         report = locking.check_lock(settings.directory, cache=settings.cache, http=http, git=git)
     changes = [click.unstyle(line) for line in change_lines(difference(report.lock, report.fresh))]
-    violations = [str(violation) for violation in report.violations]
+    if not changes and report.lock != report.fresh:
+        changes = ["the order of what it holds is another"]
+    broken = [str(violation) for violation in report.violations]
+    broken += [f"mono.lock.files/{name} is missing or damaged" for name in report.damaged]
     if as_json:
-        print_json({"fresh": not changes, "certified": not violations, "differences": changes + violations})
+        print_json({"fresh": not changes, "certified": not broken, "differences": changes + broken})
     else:
-        for line in (*changes, *violations):
+        for line in (*changes, *broken):
             click.echo(line)
     if not report.good:
         raise LockError("the lock is not what would be locked now", "mono.lock", "run mono lock")

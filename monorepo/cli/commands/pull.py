@@ -9,7 +9,7 @@ from monorepo.cli.settings import Settings, settings_of
 
 
 @click.command("pull", short_help="Fetch the locked sources into duniverse/.")
-@click.option("--force", is_flag=True, help="Make duniverse/ anew, even over changes made in it.")
+@click.option("--force", is_flag=True, help="Discard what was changed by hand in duniverse/.")
 @click.option("--offline", is_flag=True, help="Take everything from the cache and this machine, or fail.")
 @click.pass_context
 def command(context: click.Context, force: bool, offline: bool) -> None:

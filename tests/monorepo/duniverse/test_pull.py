@@ -228,6 +228,14 @@ def test_a_duniverse_that_is_a_link_is_not_followed(tmp_path: Path, project: Pat
     assert [path.name for path in project.iterdir()] == ["duniverse"]
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_a_duniverse_that_is_a_file_is_left(tmp_path: Path, project: Path, force: bool) -> None:
+    put(project, "duniverse", b"mine")
+    with pytest.raises(DuniverseError, match="it is a file"):
+        pulled(two(tmp_path), tmp_path, force=force)
+    assert tree(project) == {"duniverse": b"mine"}
+
+
 def test_every_source_that_cannot_be_prepared_is_named(tmp_path: Path, project: Path) -> None:
     bad = [archive(tmp_path, name, b"no archive " + name.encode()) for name in ("p", "q")]
     with pytest.raises(FetchError) as failure:
