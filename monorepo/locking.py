@@ -76,7 +76,11 @@ def lock_project(folder: Path, *, cache: Path, http: Http, git: Git, upgrade: bo
     project = load_project(folder, manifest)
     open_project = OpenProject(project, cache, http, git, None if upgrade else before)
     answer = open_project.lock()
-    changed = save_lock(answer.lock, folder, answer.files)
+    try:
+        changed = save_lock(answer.lock, folder, answer.files)
+    except OSError as error:
+        reason = f"cannot be written: {error.strerror or error}"
+        raise LockError(reason, FILE, "the old lock, if any, is still there") from error
     carried = [f"{FILES_FOLDER}/{digest}" for digest in answer.files]
     freshness.note(begun, carried, project.repositories, open_project.stack)
     return LockReport(answer.lock, before, changed, answer.unreadable)

@@ -1,7 +1,8 @@
 """A second opinion: the answer is checked against the formulas as written in the opam files.
 
 Nothing here is shared with the way the answer was found: no reduction, no universe, no encoding. The
-formulas are walked as they stand, with the chosen versions in hand.
+formulas are walked as they stand, with the chosen versions in hand; what is shared is the language itself
+(the value of a filter, the order of versions, which packages share an archive).
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ class Choice:
 class Solution:
     """The chosen versions, sorted by name.
 
-    ``costs`` are the sums of the wishes, most important first, proved to be the least possible: versions to
-    avoid, age of the compiler, of direct dependencies, of the rest, number of packages.
+    ``costs`` are sums over the chosen versions, most important first: versions to avoid, age of the compiler,
+    of direct dependencies, of the rest, number of packages. No answer has less.
     """
 
     choices: tuple[Choice, ...]

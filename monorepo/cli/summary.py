@@ -11,6 +11,7 @@ import click
 
 from monorepo.lock.difference import Difference
 from monorepo.lock.model import Kind, Lock, LockedPackage, LockedRepository
+from monorepo.repository_url import ARCHIVE_SUFFIXES
 
 _TOLD_ONE_BY_ONE = 3
 
@@ -77,6 +78,8 @@ def _states(was: LockedRepository | None, now: LockedRepository | None) -> str:
         return f"{now.name} is new, at {_state(now)}"
     if was.url != now.url:
         return f"{now.name} {was.url} -> {now.url}"
+    if now.commit is None and not now.url.endswith(ARCHIVE_SUFFIXES):
+        return f"{now.name}: other things were read of it"  # the hash of a folder covers what was asked of it
     return f"{now.name} {_state(was)} -> {_state(now)}"
 
 
