@@ -6,6 +6,8 @@ reason in it is needed; then it is told as a derivation from the roots.
 
 from __future__ import annotations
 
+import itertools
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -82,18 +84,24 @@ class Explanation:
 
 def explain(universe: Universe) -> Explanation:
     """A smallest account of why ``universe`` has no answer: no reason in it can be left out."""
-    problem = write_problem(universe)
-    targets = [platform.targets for platform in universe.request.platforms]
-    return _tell(universe, _Cores(problem, targets).smallest())
+    several = len(universe.request.platforms) > 1
+    # most often one platform alone has no answer, and its story is shorter and found sooner
+    alone = (universe.on_platform(n) for n in range(len(universe.request.platforms))) if several else ()
+    for part in itertools.chain(alone, (universe,)):
+        core = _Cores(part).smallest()
+        if core:
+            return _tell(part, core)
+    raise ValueError("there is an answer")
 
 
 class _Cores:
     """Finds a minimal unsatisfiable core of guarded reasons."""
 
-    def __init__(self, problem: Problem, targets: Sequence[tuple[str, ...]]) -> None:
+    def __init__(self, universe: Universe) -> None:
         import clingo
 
-        self.targets = targets
+        problem = write_problem(universe)
+        self.targets = [platform.targets for platform in universe.request.platforms]
         self.reasons: dict[Reason, int] = {}
         facts = [problem.facts, *self._because(problem), *self._general(problem)]
         self.control: Any = clingo.Control(["--models=1"], logger=lambda code, message: None)
@@ -127,8 +135,8 @@ class _Cores:
         return self.reasons.setdefault(reason, len(self.reasons))
 
     def smallest(self) -> tuple[Reason, ...]:
-        """Reasons that clash, none of which can be left out."""
-        core = self._core(tuple(self.reasons)) or ()
+        """Reasons that clash, none of which can be left out; empty where none clash."""
+        core = self._core(_from_the_roots(self.reasons)) or ()
         for reason in sorted(core, key=_dispensability):
             if reason in core:
                 shrunk = self._core(tuple(other for other in core if other != reason))
@@ -148,6 +156,31 @@ class _Cores:
                 return None
             core = {literals[literal] for literal in handle.core() if literal in literals}
         return tuple(reason for reason in reasons if reason in core)
+
+
+def _from_the_roots(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """The reasons, those near the roots first.
+
+    clingo assumes them in order and stops at the first clash, so that its core holds nothing farther away.
+    """
+    needed: dict[str, set[str]] = {}
+    for reason in reasons:
+        if reason.relation in (Relation.ASKED, Relation.NEEDS):
+            needed.setdefault(reason.who, set()).update(reason.whom)
+    distance = {"": 0}
+    waiting = deque([""])
+    while waiting:
+        who = waiting.popleft()
+        for whom in sorted(needed.get(who, set()) - distance.keys()):
+            distance[whom] = distance[who] + 1
+            waiting.append(whom)
+    farthest = len(distance)
+
+    def nearness(reason: Reason) -> tuple[bool, int, str, tuple[str, ...]]:
+        general = reason.relation in (Relation.ARCHIVE, Relation.CLASS, Relation.OUTSIDE)
+        return general, distance.get(reason.who, farthest), reason.who, reason.whom
+
+    return tuple(sorted(reasons, key=nearness))
 
 
 def _dispensability(reason: Reason) -> tuple[int, str, tuple[str, ...]]:

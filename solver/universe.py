@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
 
@@ -97,6 +97,21 @@ class Universe:
 
     beyond: frozenset[str] = frozenset()
     """Names that something installed outside may need."""
+
+    def on_platform(self, number: int) -> Universe:
+        """The same universe, seen from one platform alone."""
+
+        def seen(candidate: Candidate) -> Candidate:
+            needs, conflicts = (candidate.needs[number],), (candidate.conflicts[number],)
+            available = (candidate.available[number],)
+            return replace(candidate, needs=needs, conflicts=conflicts, available=available)
+
+        return replace(
+            self,
+            request=replace(self.request, platforms=(self.request.platforms[number],)),
+            candidates={name: tuple(map(seen, versions)) for name, versions in self.candidates.items()},
+            requires=(self.requires[number],),
+        )
 
 
 def build_universe(request: Request, index: PackageIndex) -> Universe:
