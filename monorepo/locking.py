@@ -77,7 +77,7 @@ def lock_project(folder: Path, *, cache: Path, http: Http, git: Git, upgrade: bo
     open_project = OpenProject(project, cache, http, git, None if upgrade else before)
     answer = open_project.lock()
     try:
-        changed = save_lock(answer.lock, folder, answer.files)
+        changed = save_lock(answer.lock, folder, answer.files, text=answer.text)
     except OSError as error:
         reason = f"cannot be written: {error.strerror or error}"
         raise LockError(reason, FILE, "the old lock, if any, is still there") from error

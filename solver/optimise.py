@@ -7,9 +7,10 @@ else takes its newest version.
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from solver.problem import Problem, write_problem
 from solver.solution import Choice, Solution, Unsolvable
@@ -19,9 +20,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 
-def solve(universe: Universe) -> Solution | Unsolvable:
-    """The best answer there is, or the certainty that there is none."""
+Uses: TypeAlias = frozenset[tuple[int, int]]
+"""Pairs of candidate and platform."""
+
+
+class Memory(Protocol):
+    """Answers proved before; ``problem`` is a digest of everything that decides the answer."""
+
+    def recall(self, problem: str) -> Uses | None:
+        """The answer, None where it is not known."""
+
+    def remember(self, problem: str, uses: Uses) -> None:
+        """Keep an answer."""
+
+
+def solve(universe: Universe, memory: Memory | None = None) -> Solution | Unsolvable:
+    """The best answer there is, or the certainty that there is none.
+
+    With a ``memory``, a problem that was answered before is not solved again: the facts decide the answer.
+    """
     problem = write_problem(universe)
+    digest = hashlib.sha256(f"{encoding('choice')}{encoding('strict')}{problem.facts}".encode()).hexdigest()
+    known = memory.recall(digest) if memory is not None else None
+    if known is not None:
+        return _solution(problem, known)
     search = _Search(problem)
     best = search.optimum()
     if best is None:
@@ -29,11 +51,9 @@ def solve(universe: Universe) -> Solution | Unsolvable:
     uses, costs = best
     if search.another_is_as_good:
         uses = search.canonical(uses, costs)
+    if memory is not None:
+        memory.remember(digest, uses)
     return _solution(problem, uses)
-
-
-Uses = frozenset[tuple[int, int]]
-"""Pairs of candidate and platform."""
 
 
 @cache

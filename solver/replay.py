@@ -61,7 +61,7 @@ def replay(universe: Universe, solution: Solution) -> Graph:
         if superfluous:
             raise ReplayError(f"nobody needs {', '.join(sorted(superfluous))}")
         for name in result.mapping:
-            edges[name].update(child for child in result.graph.iter_children(name) if child is not None)
+            edges[name].update(provider.edges[name])
     natures = {choice.candidate.name: choice.candidate.nature for choice in solution.choices}
     return Graph(
         {name: tuple(sorted(children)) for name, children in sorted(edges.items())},
@@ -88,6 +88,8 @@ class _Replay(AbstractProvider[Wanted, Candidate, str]):
     def __init__(self, universe: Universe, solution: Solution, platform: int) -> None:
         self.universe = universe
         self.platform = platform
+        self.edges: dict[str, frozenset[str]] = {}
+        self.met: set[str] = set()
         self.chosen = {c.candidate.name: c.candidate for c in solution.choices if platform in c.platforms}
 
     def identify(self, requirement_or_candidate: Wanted | Candidate) -> str:
@@ -118,8 +120,13 @@ class _Replay(AbstractProvider[Wanted, Candidate, str]):
         return True
 
     def get_dependencies(self, candidate: Candidate) -> Iterable[Wanted]:
-        for need in candidate.needs[self.platform]:
-            yield from self.ways(need)
+        """Notes whom the candidate needs; what a met name's choice admits as well adds nothing to ask."""
+        wanted = [way for need in candidate.needs[self.platform] for way in self.ways(need)]
+        self.edges[candidate.name] = frozenset(way.name for way in wanted)
+        for way in wanted:
+            if way.name not in self.met or not self._is_met(way):
+                self.met.add(way.name)
+                yield way
 
     def ways(self, need: Need) -> Iterator[Wanted]:
         """Those wanted packages by which the choice meets ``need``; all of it where it does not."""

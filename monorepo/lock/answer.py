@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monorepo.errors import LockError, UnsolvableError
+from monorepo.lock.answers import Answers
 from monorepo.lock.certify import certify_lock
 from monorepo.lock.compose import compose_lock
 from monorepo.lock.format import FILE, canonical
@@ -43,9 +44,10 @@ class NoAnswerError(UnsolvableError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A certified lock, the files to keep beside it by sha256, and versions with malformed opam files."""
+    """A certified lock, its text, files to keep beside it by sha256, and unreadable versions passed over."""
 
     lock: Lock
+    text: str
     files: Mapping[str, bytes]
     unreadable: tuple[Rejection, ...]
 
@@ -56,6 +58,7 @@ class OpenProject:
     def __init__(self, project: Project, cache: Path, http: Http, git: Git, kept: Lock | None) -> None:
         self.project = project
         self.git = git
+        self.answers = Answers(cache / "answers")
         repositories = {} if kept is None else {r.name: r for r in kept.repositories}
         self.known_commits = {s.url: s.commit for s in kept.sources if s.commit} if kept else {}
         self.stack, self.commits = open_repositories(
@@ -71,7 +74,7 @@ class OpenProject:
             LockError: the metadata of a chosen package cannot be locked.
         """
         universe = build_universe(self.project.request, _Index(self.stack, self.pins))
-        solution = solve(universe)
+        solution = solve(universe, self.answers)
         if isinstance(solution, Unsolvable):
             from solver.explanation import explain
 
@@ -85,7 +88,7 @@ class OpenProject:
         composed = compose_lock(
             self.project, solution, graph, self.stack, self.commits, self.pins, self._commit
         )
-        self._refuse_unlockable(composed.lock)
+        text = self._checked(composed.lock)
         self.stack.save_cache()
         unreadable = (
             rejection
@@ -93,14 +96,14 @@ class OpenProject:
             for rejection in universe.rejections.get(choice.candidate.name, ())
             if rejection.why is Why.UNREADABLE
         )
-        return Answer(composed.lock, composed.files, tuple(unreadable))
+        return Answer(composed.lock, text, composed.files, tuple(unreadable))
 
     def certify(self, lock: Lock) -> tuple[Violation, ...]:
         """What ``lock`` breaks of what the opam files say."""
         return certify_lock(lock, self.project, self.pins, self.stack)
 
-    def _refuse_unlockable(self, lock: Lock) -> None:
-        """A lock that breaks the metadata, or that could not be read again, is never written."""
+    def _checked(self, lock: Lock) -> str:
+        """The text of a lock; one that breaks the metadata, or that could not be read again, is refused."""
         violations = self.certify(lock)
         if violations:
             raise LockError(
@@ -108,8 +111,9 @@ class OpenProject:
                 hint="this is a fault of mono's: please report it with the project's opam files",
                 details=tuple(str(violation) for violation in violations),
             )
+        text = write_lock(lock)
         try:
-            again = read_lock(write_lock(lock), FILE)
+            again = read_lock(text, FILE)
         except LockError as error:
             raise LockError(
                 f"the metadata of a chosen package cannot be locked: {error.reason}",
@@ -117,6 +121,7 @@ class OpenProject:
                 details=error.details,
             ) from error
         assert again == canonical(lock)  # the writer and the reader agree, or the lock would change by itself
+        return text
 
     def _commit(self, url: str) -> str:
         """The commit for a source in git; one that is known is not asked again."""

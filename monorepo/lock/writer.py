@@ -36,11 +36,12 @@ def write_lock(lock: Lock) -> str:
     return HEADER + tomli_w.dumps(_document(canonical(lock)), indent=2)
 
 
-def save_lock(lock: Lock, folder: Path, files: Mapping[str, bytes]) -> bool:
+def save_lock(lock: Lock, folder: Path, files: Mapping[str, bytes], *, text: str | None = None) -> bool:
     """Write mono.lock, and what its packages carry, into ``folder``; whether anything changed there.
 
     The old lock stays until the new one is complete on disk. ``files`` maps a sha256 to its bytes; a file
-    that is there already need not be among them. Files of no package of this lock are removed.
+    that is there already need not be among them. Files of no package of this lock are removed. ``text`` is
+    what `write_lock` gives for ``lock``, where it is at hand.
 
     Raises:
         LockError: a carried file is missing, or is not what its hash says.
@@ -48,7 +49,7 @@ def save_lock(lock: Lock, folder: Path, files: Mapping[str, bytes]) -> bool:
     wanted = {file.sha256 for source in lock.sources for file in source.extra_files}
     files_folder = folder / FILES_FOLDER
     changed = [_keep(files_folder / sha256, files.get(sha256)) for sha256 in sorted(wanted)]
-    changed.append(_replace(folder / FILE, write_lock(lock).encode("utf-8")))
+    changed.append(_replace(folder / FILE, (text or write_lock(lock)).encode("utf-8")))
     if files_folder.is_dir():
         changed.extend(_remove_others(files_folder, wanted))
     return any(changed)

@@ -203,6 +203,20 @@ def test_a_lock_that_was_edited_is_noticed(place: Place) -> None:
     assert path.read_text(encoding="utf-8") == good
 
 
+def test_a_remembered_answer_is_used_and_a_damaged_one_is_not(place: Place) -> None:
+    place.publish({"lib.1": library(), "lib.2": library(file="lib-2.tbz")})
+    place.root('depends: ["lib"]')
+    lock = place.lock().lock
+    (remembered,) = (place.cache / "answers").iterdir()
+    (place.project / "mono.lock").unlink()
+    assert place.lock().lock == lock
+    damaged = remembered.read_text(encoding="ascii").replace("0", "1")
+    remembered.write_text(damaged, encoding="ascii")
+    (place.project / "mono.lock").unlink()
+    assert place.lock().lock == lock
+    assert remembered.read_text(encoding="ascii") != damaged
+
+
 def test_no_answer_keeps_the_old_lock(place: Place) -> None:
     place.publish({"lib.1": library()})
     place.root('depends: ["lib"]')

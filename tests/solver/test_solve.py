@@ -14,7 +14,7 @@ from solver.certificate import Locked, certify
 from solver.explanation import Relation, explain
 from solver.formula import AllOf, AnyOf, Comparison, Dependency, Text, Variable
 from solver.nature import Nature
-from solver.optimise import solve
+from solver.optimise import Uses, solve
 from solver.package import Package, Source
 from solver.replay import ReplayError, replay
 from solver.request import Platform, Request, Restriction
@@ -224,6 +224,29 @@ def test_where_a_package_is_not_available_is_told() -> None:
     assert isinstance(solve(universe), Unsolvable)
     steps = [(s.reason.who, s.reason.relation, s.reason.whom) for s in explain(universe).steps]
     assert ("lib", Relation.UNAVAILABLE, ("two",)) in steps
+
+
+class Remembered:
+    """A memory in a dictionary."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Uses] = {}
+
+    def recall(self, problem: str) -> Uses | None:
+        return self.answers.get(problem)
+
+    def remember(self, problem: str, uses: Uses) -> None:
+        self.answers[problem] = uses
+
+
+def test_a_problem_is_solved_once_and_another_is_another() -> None:
+    memory = Remembered()
+    world = World([package("lib.1"), package("lib.2"), DUNE])
+    first = solve(build_universe(request(root("lib")), world), memory)
+    assert solve(build_universe(request(root("lib")), world), memory) == first
+    assert len(memory.answers) == 1
+    assert solve(build_universe(request(root("lib < 2")), world), memory) != first
+    assert len(memory.answers) == 2
 
 
 # Brute force on random universes.
