@@ -101,7 +101,8 @@ def check_lock(folder: Path, *, cache: Path, http: Http, git: Git) -> CheckRepor
     open_project = OpenProject(project, cache, http, git, lock)
     answer = open_project.lock()
     damaged = tuple(name for name, content in answer.files.items() if _carried(folder, name) != content)
-    return CheckReport(lock, answer.lock, open_project.certify(lock), damaged)
+    violations = (*open_project.certify(lock), *open_project.absent_commits(lock))
+    return CheckReport(lock, answer.lock, violations, damaged)
 
 
 def _carried(folder: Path, name: str) -> bytes | None:

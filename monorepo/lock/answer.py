@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monorepo.errors import LockError, UnsolvableError
+from monorepo.errors import LockError, MonoError, UnsolvableError
 from monorepo.lock.answers import Answers
 from monorepo.lock.certify import certify_lock
 from monorepo.lock.compose import compose_lock
@@ -101,6 +101,20 @@ class OpenProject:
     def certify(self, lock: Lock) -> tuple[Violation, ...]:
         """What ``lock`` breaks of what the opam files say."""
         return certify_lock(lock, self.project, self.pins, self.stack)
+
+    def absent_commits(self, lock: Lock) -> tuple[Violation, ...]:
+        """Sources in git whose locked commit their repositories do not have."""
+        absent: list[Violation] = []
+        for source in lock.sources:
+            place = git_location(source.url)
+            if place is None or source.commit is None:
+                continue
+            try:
+                self.git.objects(place[0], source.commit)
+            except MonoError as error:
+                reason = f"its commit {source.commit[:12]} cannot be had: {error.reason}"
+                absent.append(Violation(source.packages[0], "", reason))
+        return tuple(absent)
 
     def _checked(self, lock: Lock) -> str:
         """The text of a lock; one that breaks the metadata, or that could not be read again, is refused."""

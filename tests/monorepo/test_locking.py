@@ -423,6 +423,22 @@ def test_a_pin_is_the_only_candidate(place: Place, tmp_path: Path) -> None:
     assert place.check().good
 
 
+def test_check_asks_for_the_commits_of_sources_in_git(place: Place, tmp_path: Path) -> None:
+    upstream = tmp_path / "upstream"
+    upstream.mkdir()
+    (upstream / "lib.ml").write_text("", encoding="utf-8")
+    head = commit(upstream)
+    url = f'url {{ src: "git+file://{upstream}#main" }}'
+    place.publish({"lib.1": f'depends: ["dune"]\nbuild: ["dune" "build"]\n{url}'})
+    place.root('depends: ["lib"]')
+    (locked,) = place.lock().lock.sources
+    assert locked.commit == head
+    assert place.check().good
+    path = place.project / "mono.lock"
+    path.write_text(path.read_text(encoding="utf-8").replace(head, "d" * 40), encoding="utf-8")
+    assert any("its commit dddddddddddd cannot be had" in str(v) for v in place.check().violations)
+
+
 def test_a_pin_outside_git_is_refused(place: Place) -> None:
     place.root('depends: ["dune"]\npin-depends: [["lib.1" "https://example.org/lib.tbz"]]')
     with pytest.raises(ManifestError, match="which is not in git"):
