@@ -14,7 +14,7 @@ help: ## this list
 
 demo: ## the main job on an embedded example: lock, pull, contexts, build, run
 	@fixtures/system.sh demo $(PYTHON)
-	@$(MAKE) --no-print-directory $(VENV)/.mono
+	@$(MAKE) --no-print-directory --silent $(VENV)/.mono
 	@$(BIN)/python -m fixtures.demo
 
 test: ## lint, then every test (with CI=true or PYTEST_FLAGS=--long the long ones too)
