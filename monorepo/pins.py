@@ -6,7 +6,7 @@ A pin adds no dependency; where its package is needed, it is the only candidate.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from monorepo.errors import ManifestError
 from monorepo.ports import Git
 from overlays.errors import OpamSyntaxError
 from overlays.opam_file import OpamFile, read_package
-from overlays.syntax.tree import List, String
+from overlays.syntax.tree import String
 from solver.archive import git_location
 from solver.package import Package, Source
 from solver.version import Version
@@ -44,17 +44,19 @@ def read_pins(files: Sequence[OpamFile]) -> tuple[Pin, ...]:
     """The pins of all roots.
 
     Raises:
-        ManifestError: the field is no list of pairs, or two roots pin one package differently.
+        OpamSyntaxError: the field is no list of pairs.
+        ManifestError: two roots pin one package differently, or a url holds a password.
     """
     pins: dict[str, Pin] = {}
     for file in files:
-        for identity, url in _pairs(file):
+        for identity, value in file.pairs(FIELD):
+            if not isinstance(value, String):
+                raise file.error_in(FIELD, "a package is pinned to a url, which is a string")
             name, _, version = identity.partition(".")
-            if "@" in urlsplit(url).netloc and urlsplit(url).password is not None:
-                hint = "let git or ssh know it"
-                raise ManifestError(
-                    f"the pin of {name} holds a password: the lock would show it", file.place, hint
-                )
+            url = value.text
+            if urlsplit(url).password is not None:
+                reason = f"the pin of {name} holds a password: the lock would show it"
+                raise ManifestError(reason, file.place, "let git or ssh know it")
             pin = Pin(name, Version.parse(version or "dev"), url, file.place)
             other = pins.setdefault(name, pin)
             if (other.url, other.version.text) != (pin.url, pin.version.text):
@@ -64,21 +66,6 @@ def read_pins(files: Sequence[OpamFile]) -> tuple[Pin, ...]:
                     "pin it to one place",
                 )
     return tuple(pins[name] for name in sorted(pins))
-
-
-def _pairs(file: OpamFile) -> Iterator[tuple[str, str]]:
-    value = file.field(FIELD)
-    if value is None:
-        return
-    entries = value.values if isinstance(value, List) else ()
-    if entries and all(isinstance(entry, String) for entry in entries):
-        entries = (value,)  # a single pair may stand without its outer brackets
-    for entry in entries:
-        match entry:
-            case List(_, (String() as identity, String() as url), _):
-                yield identity.text, url.text
-            case _:
-                raise ManifestError(f"{FIELD} holds pairs of name.version and url", file.place)
 
 
 def open_pins(pins: Sequence[Pin], git: Git, commits: Mapping[str, str]) -> dict[str, PinnedPackage]:

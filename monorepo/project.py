@@ -7,7 +7,7 @@ same thing, mono.toml wins.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -209,26 +209,11 @@ def _variables(files: Sequence[OpamFile]) -> dict[str, VariableValue]:
     field = "x-opam-monorepo-global-opam-vars"
     variables: dict[str, VariableValue] = {}
     for file in files:
-        for name, value in _pairs(file, field):
+        for name, value in file.pairs(field):
             told = _variable_value(value, file, field)
             if variables.setdefault(name, told) != told:
                 raise ManifestError(f"{field} gives {name} another value than another root does", file.place)
     return variables
-
-
-def _pairs(file: OpamFile, field: str) -> Iterator[tuple[str, Value]]:
-    value = file.field(field)
-    if value is None:
-        return
-    entries = value.values if isinstance(value, List) else (value,)
-    if entries and all(isinstance(entry, String) for entry in entries):
-        entries = (value,)  # a single pair may stand without its outer brackets
-    for entry in entries:
-        match entry:
-            case List(_, (String() as name, held), _):
-                yield name.text, held
-            case _:
-                raise ManifestError(f"{field} holds pairs of a name and a value", file.place)
 
 
 def _variable_value(value: Value, file: OpamFile, field: str) -> VariableValue:

@@ -9,7 +9,7 @@ from overlays.errors import OpamSyntaxError
 from overlays.syntax.outline import is_section, split_items
 from overlays.syntax.parser import Item, parse_value
 from overlays.syntax.tokens import Malformed
-from overlays.syntax.tree import String, Value
+from overlays.syntax.tree import List, String, Value
 from overlays.values import read_string, read_strings
 
 T = TypeVar("T")
@@ -69,6 +69,28 @@ class Fields:
     def strings(self, name: str) -> tuple[str, ...]:
         """The value of a field that is a string or a list of strings; empty where the field is absent."""
         return self.read(name, read_strings) or ()
+
+    def pairs(self, name: str) -> tuple[tuple[str, Value], ...]:
+        """The value of a field that lists pairs of a string and a value: ``[["arch" "x86_64"] …]``.
+
+        A single pair may stand without its outer brackets. Empty where the field is absent.
+        """
+        value = self.field(name)
+        if value is None:
+            return ()
+        entries = value.values if isinstance(value, List) else (value,)
+        if entries and all(isinstance(entry, String) for entry in entries):
+            entries = (value,)
+        pairs: list[tuple[str, Value]] = []
+        for entry in entries:
+            match entry:
+                case List(_, (String() as first, second), _):
+                    pairs.append((first.text, second))
+                case _:
+                    raise self.error_in(
+                        name, "this field lists pairs in brackets, each of a string and a value"
+                    )
+        return tuple(pairs)
 
     def section(self, kind: str) -> Fields | None:
         """The inside of the only section of that kind, None where there is none."""

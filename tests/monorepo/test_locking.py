@@ -19,6 +19,7 @@ from monorepo.lock.answer import NoAnswerError
 from monorepo.lock.model import Kind, Lock
 from monorepo.lock.reader import load_lock
 from monorepo.locking import CheckReport, LockReport, check_lock, lock_project
+from overlays.errors import OpamSyntaxError
 from solver.universe import Why
 
 URL = """
@@ -328,6 +329,30 @@ def test_roots_further_down_and_one_repository_named_twice_are_noticed(place: Pl
     (place.project / "other" / "app.opam").write_text(text, encoding="utf-8")
     with pytest.raises(ManifestError, match="more than one opam file"):
         place.lock()
+
+
+@pytest.mark.parametrize("value", ['"lib"', '[["lib.1"]]', '[["lib.1" true]]', '["lib.1" "u" "v"]'])
+def test_a_pin_that_is_no_pair_is_refused_at_its_line(place: Place, value: str) -> None:
+    place.root(f'depends: ["dune"]\npin-depends: {value}')
+    with pytest.raises(OpamSyntaxError) as caught:
+        place.lock()
+    assert (caught.value.place, caught.value.line) == ("app.opam", 3)
+
+
+def test_variables_of_roots_describe_the_host_and_no_other_target(place: Place) -> None:
+    place.publish({"lib.1": library(), "tool.1": library(file="tool.tbz")})
+    place.root(
+        """\
+        depends: ["lib" {os = "plan9"} "tool" {os = "macos"}]
+        x-opam-monorepo-global-opam-vars: [["os" "plan9"]]
+        """
+    )
+    place.toml(
+        '[[repositories]]\nname = "test"\nurl = "../repository"\n[targets]\nbuild = ["host", "macosx"]\n'
+    )
+    lock = place.lock().lock
+    targets = {package.name: package.targets for package in lock.packages}
+    assert (targets["lib"], targets["tool"]) == (("host",), ("macosx",))
 
 
 def test_a_root_that_is_pinned_is_refused(place: Place) -> None:
