@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from solver.formula import Condition, Dependency, Formula, Value
 from solver.package import Package
+from solver.version import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What is wished of an answer beside that it be the newest.
+
+    Args:
+        kept: versions by name, which stay where they can: those of an old lock.
+        sought: names that are to be as new as can be, whatever of ``kept`` has to move for that.
+        lowest: the lowest versions are wished for, instead of the newest.
+    """
+
+    kept: Mapping[str, frozenset[Version]] = field(default_factory=dict)
+    sought: frozenset[str] = frozenset()
+    lowest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +62,7 @@ class Request:
         pinned: names of which a root says where they come from.
         root_places: for error messages, the file and line where a root names a dependency:
             ``(root, dependency)`` to ``hello.opam:5``.
+        preferences: which of several answers is taken.
     """
 
     roots: tuple[Package, ...]
@@ -55,6 +72,7 @@ class Request:
     provided: frozenset[str] = frozenset()
     root_places: Mapping[tuple[str, str], str] | None = None
     pinned: frozenset[str] = frozenset()
+    preferences: Preferences = Preferences()
 
     @property
     def direct(self) -> frozenset[str]:
