@@ -13,6 +13,7 @@ from monorepo.errors import FetchError
 from monorepo.fetch.download import Patience, fetch
 from monorepo.fetch.places import documents_of
 from monorepo.fetch.progress import Progress, Silence
+from monorepo.lock.itself import refuse_uncertified
 from monorepo.lock.model import Lock
 from monorepo.ports import Git, Http, HttpBody
 
@@ -63,12 +64,14 @@ def pull(
     this machine; ``force`` discards what was changed by hand.
 
     Raises:
+        LockError: the lock breaks the formulas that it records of its own packages.
         FetchError: a source could not be had, verified or unpacked.
         DuniverseError: duniverse/ was changed by hand (and not ``force``), or a source cannot be prepared.
     """
     progress = progress or Silence()
     if offline:
         http, git = NoHttp(), git.without_network()
+    refuse_uncertified(lock)
     documents_of(lock.sources)  # whatever is not pinned is refused before anything else happens
     with alone(project, lambda: progress.noted("waiting for another mono pull of this project")):
         repair(project)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monorepo.errors import LockError
-from monorepo.lock.certify import certify_itself
+from monorepo.lock.itself import certify_itself
 from monorepo.lock.reader import load_lock
 from tests.monorepo.test_locking import Place, library, place, versions
 

@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from monorepo.duniverse.state import source_digest
-from monorepo.errors import DuniverseError, FetchError
+from monorepo.errors import DuniverseError, FetchError, LockError
 from monorepo.fetch.progress import Silence
 from monorepo.lock.model import Lock, LockedSource
 from tests.monorepo.fetch.sources import lock, pulled, put, repository, run_git, source, tar, tree, vendored
@@ -298,3 +299,15 @@ def test_git_sources(tmp_path: Path, project: Path) -> None:
     with pytest.raises(FetchError, match=f"at {missing.commit}") as failure:
         pulled(lock(missing), tmp_path)
     assert failure.value.place == "r"
+
+
+def test_a_lock_that_breaks_its_own_formulas_is_refused_before_anything_else(
+    tmp_path: Path, project: Path
+) -> None:
+    locked = two(tmp_path)
+    root, first, *others = locked.packages
+    broken = replace(locked, packages=(root, replace(first, depends=("gone {>= 2}",)), *others))
+    with pytest.raises(LockError, match="the lock breaks what it says of its own packages") as caught:
+        pulled(broken, tmp_path)
+    assert caught.value.details == ("p.1 on host: its dependency on gone is not met",)
+    assert not project.exists() or not any(project.iterdir())
