@@ -159,13 +159,18 @@ def _about(source: LockedSource, error: MonoError) -> MonoError:
 
 
 def refuse_bad_directory(source: LockedSource) -> None:
-    """Raises DuniverseError unless the source's directory is a plain name that can stand in duniverse/."""
-    name = source.directory
+    """Raises DuniverseError unless the source's directory is a plain name that can stand in duniverse/.
+
+    A dot may come before the name of one that only some targets see.
+    """
+    name = source.directory.removeprefix(".") if source.targets else source.directory
     try:
         plain = bool(name) and safe_path(name) == name and "/" not in name
     except FetchError:
         plain = False
     if not plain or name[0] in "._" or name in ("dune", "README.md"):
         raise DuniverseError(
-            f"{name!r} cannot be a directory of duniverse/", place=packages_and(source), hint="lock again"
+            f"{source.directory!r} cannot be a directory of duniverse/",
+            place=packages_and(source),
+            hint="lock again",
         )

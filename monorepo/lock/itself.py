@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from monorepo.errors import LockError
 from monorepo.lock.format import FILE
 from monorepo.lock.model import Kind, Lock, LockedPackage
+from monorepo.targets.definition import Target
 from overlays.errors import OpamSyntaxError
 from overlays.notation import read_condition, read_need, read_needs
 from solver.certificate import Locked, Violation, certify
@@ -25,7 +26,7 @@ def certify_itself(lock: Lock) -> tuple[Violation, ...]:
         LockError: a formula in it cannot be read.
     """
     try:
-        answer = [Locked(_package(locked), locked.used_for) for locked in lock.packages]
+        answer = [Locked(package_of(locked), locked.used_for) for locked in lock.packages]
         return certify(_request(lock, answer), answer)
     except OpamSyntaxError as error:
         raise LockError(error.reason, error.place, "run mono lock to make it anew") from error
@@ -43,8 +44,8 @@ def refuse_uncertified(lock: Lock) -> None:
         )
 
 
-def _package(locked: LockedPackage) -> Package:
-    """What the lock itself says of a package."""
+def package_of(locked: LockedPackage) -> Package:
+    """What the lock itself says of a package; raises `OpamSyntaxError` where that cannot be read."""
     place = f"{FILE}, package {locked.identity}"
     return Package(
         locked.name,
@@ -56,6 +57,30 @@ def _package(locked: LockedPackage) -> Package:
         frozenset(locked.flags),
         repository=locked.repository,
         metadata_hash=locked.metadata,
+    )
+
+
+def platform_of(target: Target) -> Platform:
+    """A target of a lock as the solver sees it."""
+    place = f"{FILE}, target {target.name}"
+    requires = tuple(_dependency(text, place) for text in target.requires)
+    return Platform((target.name,), dict(target.variables), requires)
+
+
+def asked_for(lock: Lock) -> tuple[Dependency, ...]:
+    """What was asked for beside the roots, on every target."""
+    return tuple(_dependency(text, FILE) for text in lock.asked)
+
+
+def _request(lock: Lock, answer: Sequence[Locked]) -> Request:
+    """What was asked for, as the lock records it: each target for itself."""
+    packages = {locked.package.name: locked.package for locked in answer}
+    return Request(
+        roots=tuple(packages[name] for name in lock.roots),
+        platforms=tuple(map(platform_of, lock.targets)),
+        requires=asked_for(lock),
+        restrictions=tuple(map(_restriction, lock.constraints)),
+        pinned=frozenset(p.name for p in lock.packages if p.repository is None and p.kind is not Kind.ROOT),
     )
 
 
@@ -71,22 +96,3 @@ def _restriction(text: str) -> Restriction:
     if dependency.condition is None:
         raise OpamSyntaxError("this constraint bounds nothing", FILE, 1, 1, text)
     return Restriction(dependency.name, dependency.condition, text, FILE)
-
-
-def _request(lock: Lock, answer: Sequence[Locked]) -> Request:
-    """What was asked for, as the lock records it: each target for itself."""
-    packages = {locked.package.name: locked.package for locked in answer}
-    return Request(
-        roots=tuple(packages[name] for name in lock.roots),
-        platforms=tuple(
-            Platform(
-                (target.name,),
-                dict(target.variables),
-                tuple(_dependency(text, f"{FILE}, target {target.name}") for text in target.requires),
-            )
-            for target in lock.targets
-        ),
-        requires=tuple(_dependency(text, FILE) for text in lock.asked),
-        restrictions=tuple(map(_restriction, lock.constraints)),
-        pinned=frozenset(p.name for p in lock.packages if p.repository is None and p.kind is not Kind.ROOT),
-    )

@@ -40,9 +40,16 @@ FOLDERS = {"duniverse/greet": f"sha256:{'3' * 64}"}
 
 def make_lock(targets: tuple[Target, ...], *, ocaml: str = "5.4.1", dune: str | None = "3.17.2") -> Lock:
     names = tuple(target.name for target in targets)
+    needs = (
+        "greet {>= 1.0}",
+        "ocaml",
+        "ocamlfind",
+        *(() if dune is None else ("dune | dune-of-another-name",)),
+    )
+    targets = tuple(replace(target, requires=()) for target in targets)  # of unikernels alone
     packages = [
         LockedPackage("greet", "1.0", Kind.VENDORED, "", names, directory="greet"),
-        LockedPackage("hello", "dev", Kind.ROOT, "", names, dependencies=("greet",)),
+        LockedPackage("hello", "dev", Kind.ROOT, "", names, dependencies=("greet",), depends=needs),
         LockedPackage("ocaml", ocaml, Kind.COMPILER, "", names),
         LockedPackage("ocamlfind", "1.9.8", Kind.PROVIDED, "", names),
     ]
