@@ -1,8 +1,9 @@
 """What dune would refuse of a duniverse as a whole, said before any build.
 
-dune wants every package, and every public library, defined once in a workspace. A public library is named after a
-package of its own project, so two sources can define one library only if both define its package, or if one
-defines it as the old name of a library (``deprecated_package_names``): these two cases are looked for.
+dune wants every package, and every public library, defined once in a workspace. A public library is named
+after a package of its own project, so two sources can define one library only if both define its package,
+or if one defines it as the old name of a library (``deprecated_package_names``): these two cases are looked
+for.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ def refuse_clashes(lock: Lock, shown: Mapping[str, Shown], folder: Path, project
         DuniverseError: a package or library is defined twice, or a source is written for a newer dune.
     """
     problems = [*_packages_twice(lock, shown, project), *_libraries_twice(lock, shown, folder)]
-    raise_together("the sources cannot be built together", [*problems, *_above_the_locked_dune(lock, shown)])
+    raise_together(
+        "things keep the sources from being built together", [*problems, *_above_the_locked_dune(lock, shown)]
+    )
 
 
 def _packages_twice(lock: Lock, shown: Mapping[str, Shown], project: Path) -> Iterator[DuniverseError]:
@@ -43,9 +46,9 @@ def _packages_twice(lock: Lock, shown: Mapping[str, Shown], project: Path) -> It
             other, first = seen.setdefault(name, (directory, place))
             if other is None:
                 yield DuniverseError(
-                    f"a source defines the package {name}, which is the project's own: {first} and {place}",
+                    f"a source defines the project's own package {name} as well: {first} and {place}",
                     place=place,
-                    hint=f"rename the project's package, or lock what does without {_packages(lock, directory)}",
+                    hint=f"rename it in the project, or do without {_packages(lock, directory)}",
                     details=_sources(lock, directory),
                 )
             elif other != directory:

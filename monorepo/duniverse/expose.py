@@ -1,13 +1,14 @@
-"""Only what is locked of a source is shown to dune: its other packages are hidden, as ``dune build -p`` hides them.
+"""Only what is locked of a source is shown to dune; the rest is hidden as ``dune build -p`` hides it.
 
-opam builds each package with ``dune build -p NAME``, which drops every stanza that belongs to another package
-(`filter_out_stanzas_from_hidden_packages` in dune 2.9, `Dune_file.Mask` in 3.x, `stanza_package` in both); so what
-is left is known to build. A duniverse has no such option, so the files say it: the opam file and the stanzas of a
-hidden package go, and where a stanza that stays names a hidden library by its private name it gets the public
-one, which dune then finds in another source. Where nothing is hidden not one byte changes.
+opam builds each package with ``dune build -p NAME``, which drops every stanza that belongs to another
+package (`filter_out_stanzas_from_hidden_packages` in dune 2.9, `Dune_file.Mask` in 3.x, `stanza_package` in
+both); so what is left is known to build. A duniverse has no such option, so the files say it: the opam file
+and the stanzas of a hidden package go, and where a stanza that stays names a hidden library by its private
+name it gets the public one, which dune then finds in another source. Where nothing is hidden not one byte
+changes.
 
-What mono does not read (a dune file in OCaml syntax, or one with a syntax error) is left as it is, and so is every
-package that it names; `monorepo.duniverse.clashes` tells where that matters.
+A dune file whose stanzas cannot be seen (a program that computes them, a syntax error) is left as it is,
+and so is every package that it names; `monorepo.duniverse.clashes` tells where that matters.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ _IN_TEXT = re.compile(r"(%\{(?:lib|libexec|lib-private|libexec-private|lib-avail
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a source defines for all of a workspace, each with its place: ``file:line``, relative to the source.
+    """What a source defines for a whole workspace, each with its place: ``file:line``, of the source.
 
     ``packages`` by name; ``libraries`` are only those whose name does not say their package (old names of
     libraries of deprecated packages); ``language`` is the highest X.Y of ``(lang dune X.Y)``.
@@ -101,8 +102,7 @@ def _named_in(packages: Collection[str], texts: Collection[str]) -> set[str]:
 
 def _hide(project: Project, hidden: Set[str], files: Collection[DuneFile], top: Path) -> None:
     for name in hidden & project.opam_files.keys():
-        for path in (project.opam_files[name], f"{project.opam_files[name]}.template"):
-            (top / path).unlink(missing_ok=True)
+        (top / project.opam_files[name]).unlink()
     _write(top, project.file, _without_packages(project, hidden))
     gone = {*hidden, *project.old_names(hidden)}
     default = next(iter(project.packages)) if len(project.packages) == 1 else None
@@ -222,7 +222,7 @@ def _old_names(project: Project, hidden: Collection[str], files: Collection[Dune
 
 
 def place_of_library(top: Path, name: str) -> str | None:
-    """Where the source at ``top`` defines the public library ``name``, as ``file:line``; None where it does not."""
+    """Where the source at ``top`` defines the public library ``name``, as ``file:line``."""
     tree = SourceTree(top)
     folders = frozenset(folder for folder, _ in tree.projects())
     for folder in sorted(folders):

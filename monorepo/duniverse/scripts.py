@@ -1,9 +1,9 @@
-"""dune files that are OCaml programs (they start with ``(* -*- tuareg -*- *)``), as far as their stanzas can be seen.
+"""dune files that are OCaml programs, as far as their stanzas can be seen.
 
-Such a program sends its stanzas to dune as text, mostly written out in quoted strings with a word or two put in
-between: ``send @@ {|(library (public_name lwt) |} ^ preprocess ^ {| (libraries bytes))|}``. Blanking everything but
-these strings leaves stanzas that stand where they stand in the file, and can be edited there. A program that makes
-its stanzas in any other way is not understood.
+Such a program starts with ``(* -*- tuareg -*- *)`` and sends its stanzas to dune as text, mostly written
+out in quoted strings with something put in between: ``send @@ {|(library (name a) |} ^ flags ^ {|)|}``.
+Blanking everything but these strings leaves stanzas that stand where they stand in the file, and can be edited
+there. A program that makes its stanzas in any other way is not understood.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _COMMENT_END = re.compile(r"\(\*|\*\)")
-_STANZA_IN_STRING = re.compile(r"\(\s*(?:library|executables?|rule|install|package|public_names?|test|alias)\b")
+_STANZA_IN_STRING = re.compile(
+    r"\(\s*(?:library|executables?|rule|install|package|public_names?|test|alias)\b"
+)
 _BETWEEN = re.compile(r"\^(?!.*(?:;;|\b(?:let|in|send)\b)).*\^", re.DOTALL)
 _NAMING = frozenset({"public_name", "public_names", "old_public_name", "package"})
 

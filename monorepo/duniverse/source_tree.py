@@ -1,8 +1,8 @@
 """A source as dune walks it: which folders it enters, which dune files it reads there, where projects begin.
 
 After src/source/source_tree.ml and source_dir_status.ml of dune: the stanzas ``dirs``, ``data_only_dirs``,
-``ignored_subdirs``, ``vendored_dirs`` and ``subdir``, in dune files and in what they include. Nothing is read but
-what is asked for: a dune file only where the status of a folder below it matters, or its stanzas do.
+``ignored_subdirs``, ``vendored_dirs`` and ``subdir``, in dune files and in what they include. A dune file
+is read once, and only where the status of a folder below it matters, or its stanzas do.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Status(Enum):
 
 
 class DuneFile:
-    """One file of stanzas; ``stanzas`` is None where they cannot be seen (a program) or dune has none either."""
+    """One file of stanzas; ``stanzas`` is None where they cannot be seen."""
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
@@ -67,7 +67,7 @@ class SourceTree:
         self.files[folder] = frozenset(files)
 
     def read(self, path: str) -> DuneFile | None:
-        """The file at ``path``, read once; None where there is none, or a link leads out of the source to it."""
+        """The file at ``path``, read once; None where there is none, or where a link leads out."""
         if path not in self._dune_files:
             file = self.top / path
             known = file.is_file() and file.resolve().is_relative_to(self.top)
@@ -82,7 +82,7 @@ class SourceTree:
                 yield folder, status
 
     def dune_files(self, project: str, others: frozenset[str]) -> Iterator[DuneFile]:
-        """The dune files of the project in that folder, with what they include, but not those of ``others``."""
+        """The dune files of the project in that folder and what they include, without those of ``others``."""
         for folder in sorted(self.files):
             if (
                 self._home(folder, others | {project}) == project
@@ -112,7 +112,7 @@ class SourceTree:
         return Status.NORMAL if (_standard(name) if entered is None else entered) else Status.SKIPPED
 
     def _note_rules(self, folder: str) -> None:
-        """Have the stanzas about subfolders that the dune file of ``folder`` holds, for it and for those below."""
+        """Note what the dune file of ``folder`` says about subfolders, here and further below."""
         if folder in self._noted:
             return
         self._noted.add(folder)
@@ -188,7 +188,7 @@ def _standard(name: str) -> bool:
 
 
 def _told(rules: Sequence[Form], stanza: str, name: str) -> bool | None:
-    """Whether ``name`` is among those that the stanzas of that name tell; None where there is none of them."""
+    """Whether ``name`` is among those that the stanzas of that name tell; None where there are none."""
     said = [rule for rule in rules if rule.head == stanza]
     default = stanza == "dirs" and _standard(name)
     return any(_any_of(rule.items[1:], name, default) for rule in said) if said else None

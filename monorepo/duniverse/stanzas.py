@@ -1,8 +1,9 @@
 """dune files as they are written: what is read knows where it stands, and an edit keeps every other byte.
 
-The syntax is that of dune's own lexer (src/dune_sexp/lexer.mll, the same from 1.0 to 3.24): lists, atoms, quoted
-strings, block strings (lines that start with ``"\\|`` or ``"\\>``), and comments from ``;`` to the end of the line.
-Text is bytes read as latin-1, so that it goes back as it came, whatever is in comments and strings.
+The syntax is that of dune's own lexer (src/dune_sexp/lexer.mll, the same from 1.0 to 3.24): lists, atoms,
+quoted strings, block strings (lines that start with ``"\\|`` or ``"\\>``), and comments from ``;`` to the
+end of the line; ``#|`` and ``#;``, which jbuild files had, are no comments in dune files. Text is bytes
+read as latin-1, so that it goes back as it came, whatever is in comments and strings.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _TOKEN = re.compile(
 
 
 class StanzaSyntaxError(Exception):
-    """Not what dune reads as stanzas; of a dune file that is an OCaml program, not what can be seen to be some."""
+    """Not what dune reads as stanzas, or not written out as such."""
 
 
 @dataclass(frozen=True, slots=True)

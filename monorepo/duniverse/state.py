@@ -1,8 +1,8 @@
 """What a pull remembers of the duniverse it made, in duniverse/.mono.json.
 
-For every directory: the digest of what the lock says of its content, the digest of the tree, a stamp of names,
-sizes, modes and times, which tells in microseconds per file whether anything may have changed since, and what it
-shows to dune, so that a later pull need not read it again.
+For every directory: the digest of what the lock says of its content, the digest of the tree, a stamp of
+names, sizes, modes and times, which tells in microseconds per file whether anything may have changed since,
+and what it shows to dune, so that a later pull need not read it again.
 """
 
 from __future__ import annotations

@@ -36,7 +36,9 @@ _OWN_FILES = {
 Written by `mono pull` from mono.lock; do not edit it here. Each folder is one source: fetched, verified
 against the lock, prepared as opam prepares it (extra sources and files, substitutions, patches). From the top
 of each source mono takes out `_build`, `_opam`, `.git`, a nested `duniverse` and `dune-workspace`, which
-would disturb the workspace around it. dune treats all of it as vendored (see the file `dune`).
+would disturb the workspace around it. Packages of a source that are not locked are hidden from dune, as
+`dune build -p` hides them: their opam files and stanzas are taken out, each stanza leaving its empty lines.
+dune treats all of it as vendored (see the file `dune`).
 
 `.mono.json` holds what mono needs to see which folders are still as it left them. A folder that was changed
 by hand is not overwritten: `mono pull` stops and names it; `mono pull --force` discards the change.
@@ -98,7 +100,7 @@ def vendor(
     """Carry ``plan`` out: make the new tree aside, ``check`` it, then have it take the place of duniverse/.
 
     Raises:
-        FetchError, DuniverseError: some source cannot be prepared, or ``check`` refuses; duniverse/ is untouched.
+        FetchError, DuniverseError: a source cannot be prepared, or ``check`` refuses; duniverse/ stays.
     """
     try:
         new = begin(project)
