@@ -50,6 +50,9 @@ _LIBRARY_FIELDS = frozenset(
 _LIBRARIES = frozenset({"library", "library_parameter"})
 _DEFINING = _LIBRARIES | {"deprecated_library_name"}
 _OF_DEFAULT_PACKAGE = frozenset({"install", "documentation", "plugin"})
+_TOOL = "dune"
+"""Provided in every build as a program, with or without the libraries that opam installs beside it."""
+
 _IN_TEXT = re.compile(r"(%\{(?:lib|libexec|lib-private|libexec-private|lib-available):)([^:}\s]+)")
 
 
@@ -70,7 +73,9 @@ class Shown:
 def expose(top: Path, packages: Collection[str]) -> Shown:
     """Hide in the source at ``top`` every package but ``packages``; what it shows to dune then.
 
-    Projects that the source itself vendors keep all their packages, as ``-p`` keeps them since dune 3.0.
+    Projects that the source itself vendors keep all their packages, as ``-p`` keeps them since dune 3.0. Of
+    dune's own source the old names of locked libraries stay as well (``dune.configurator``), with the package
+    dune that they are in: opam would have installed them with dune, but here dune may be a program alone.
     """
     tree = SourceTree(top)
     projects = projects_in(tree)
@@ -84,7 +89,11 @@ def expose(top: Path, packages: Collection[str]) -> Shown:
             files = list(dict.fromkeys(tree.dune_files(project.folder, folders)))
             hidden -= _named_in(hidden, [file.text for file in files if file.stanzas is None])
             if hidden:
-                _hide(project, hidden, files, top)
+                _hide_stanzas(project, hidden, packages, files, top)
+            stanzas = [stanza for file in files for _, stanza in placed(file.stanzas or ())]
+            if _TOOL in hidden and any(_is_old_name(stanza, packages) for stanza in stanzas):
+                hidden.remove(_TOOL)
+            _hide_packages(project, hidden, top)
             libraries |= _old_names(project, hidden, files)
         shown |= {name: place for name, place in project.packages.items() if name not in hidden}
         highest = max(highest, project.language, key=lambda one: one[0])
@@ -100,17 +109,29 @@ def _named_in(packages: Collection[str], texts: Collection[str]) -> set[str]:
     }
 
 
-def _hide(project: Project, hidden: Set[str], files: Collection[DuneFile], top: Path) -> None:
+def _is_old_name(stanza: Form, packages: Collection[str]) -> bool:
+    """Whether ``stanza`` is a name below the package dune for a library of ``packages``."""
+    new = stanza.word("new_public_name") or ""
+    return package_of(stanza, None) == _TOOL and new.partition(".")[0] in packages
+
+
+def _hide_packages(project: Project, hidden: Set[str], top: Path) -> None:
     for name in hidden & project.opam_files.keys():
         (top / project.opam_files[name]).unlink()
     _write(top, project.file, _without_packages(project, hidden))
+
+
+def _hide_stanzas(
+    project: Project, hidden: Set[str], packages: Collection[str], files: Collection[DuneFile], top: Path
+) -> None:
     gone = {*hidden, *project.old_names(hidden)}
     default = next(iter(project.packages)) if len(project.packages) == 1 else None
     going: list[tuple[DuneFile, Form]] = []
     staying: list[tuple[DuneFile, Form]] = []
     for file in files:
         for _, stanza in placed(file.stanzas or ()):
-            (going if package_of(stanza, default) in gone else staying).append((file, stanza))
+            goes = package_of(stanza, default) in gone and not _is_old_name(stanza, packages)
+            (going if goes else staying).append((file, stanza))
     names = _public_names(stanza for _, stanza in going)
     for _, stanza in staying:
         if stanza.head in _LIBRARIES:

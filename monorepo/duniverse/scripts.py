@@ -2,8 +2,8 @@
 
 Such a program starts with ``(* -*- tuareg -*- *)`` and sends its stanzas to dune as text, mostly written
 out in quoted strings with something put in between: ``send @@ {|(library (name a) |} ^ flags ^ {|)|}``.
-Blanking everything but these strings leaves stanzas that stand where they stand in the file, and can be edited
-there. A program that makes its stanzas in any other way is not understood.
+Blanking everything but these strings leaves stanzas that stand where they stand in the file, and can be
+edited there. A program that makes its stanzas in any other way is not understood.
 """
 
 from __future__ import annotations

@@ -55,6 +55,7 @@ class SourceTree:
         self._noted: set[str] = set()
         self._cram: dict[str, bool] = {}
         self._list("")
+        self._projects = frozenset(folder for folder, files in self.files.items() if PROJECT in files)
 
     def _list(self, folder: str) -> None:
         files = []
@@ -76,7 +77,7 @@ class SourceTree:
 
     def projects(self) -> Iterator[tuple[str, Status]]:
         """Every folder with a dune-project that dune finds, outer ones first."""
-        for folder in sorted(folder for folder, files in self.files.items() if PROJECT in files):
+        for folder in sorted(self._projects):
             status = self.status(folder)
             if status is not Status.SKIPPED:
                 yield folder, status
@@ -140,7 +141,7 @@ class SourceTree:
 
     def _has_cram(self, folder: str) -> bool:
         """Whether folders NAME.t are tests there: from dune 3.0 on, or where (cram enable) says so."""
-        home = self._home(folder, frozenset(name for name, files in self.files.items() if PROJECT in files))
+        home = self._home(folder, self._projects)
         if home not in self._cram:
             file = self.read(join(home, PROJECT))
             stanzas = (file.stanzas if file else None) or ()

@@ -147,6 +147,13 @@ CASES = [
          {"dune-project": "(lang dune 2.9)\n(package (name a))\n(package (name b) (deprecated_package_names o))\n",
           "dune": "(deprecated_library_name (old_public_name o) (new_public_name b))\n"},
          {"dune-project": "(lang dune 2.9)\n(package (name a))\n\n", "dune": "\n"}),
+    Case("the source of dune: old names of what is locked stay, as the tool need not bring libraries",
+         {"dune-project": "(lang dune 2.0)\n(name z)\n(package (name a))\n(package (name b))\n(package (name dune))\n",
+          "dune": "(executable (public_name dune) (package dune))\n"
+                  "(deprecated_library_name (old_public_name dune.a) (new_public_name a.x))\n"
+                  "(deprecated_library_name (old_public_name dune.b) (new_public_name b))\n"},
+         {"dune-project": "(lang dune 2.0)\n(name z)\n(package (name a))\n\n(package (name dune))\n",
+          "dune": "\n(deprecated_library_name (old_public_name dune.a) (new_public_name a.x))\n\n"}),
     Case("a nested project", {**OPAM, "n/dune-project": PROJECT, "n/b.opam": "", "n/x/dune": HIDDEN},
          {"b.opam": None, "n/b.opam": None, "n/x/dune": "\n"}),
     Case("an example with a package of its own", {"dune-project": PROJECT, "a.opam": "", "ex/dune-project": PROJECT,
