@@ -193,12 +193,12 @@ def _renamed(form: Form, names: Mapping[str, str]) -> Iterator[Edit]:
     libraries = form.head in _LIBRARY_FIELDS
     present = {atom.text for atom in form.atoms}
     flags = False
-    for item in form.items:
+    for position, item in enumerate(form.items):
         if isinstance(item, Form):
             yield from _choices(item, names) if libraries and item.head == "select" else _renamed(item, names)
             continue
         flags = flags or item.text == "--"
-        if libraries and not flags and item.text in names:
+        if libraries and position and not flags and item.text in names:
             public = names[item.text]
             yield _put(item, "" if public in present else public)
         else:

@@ -125,19 +125,20 @@ class SourceTree:
     def _of_folder(self, folder: str) -> Iterator[DuneFile]:
         for name in _DUNE:
             if name in self.files.get(folder, ()):
-                yield from self._with_includes(join(folder, name))
+                yield from self._with_includes(join(folder, name), set())
 
-    def _with_includes(self, path: str, above: tuple[str, ...] = ()) -> Iterator[DuneFile]:
+    def _with_includes(self, path: str, seen: set[str]) -> Iterator[DuneFile]:
         file = self.read(path)
-        if file is None or path in above:
+        if file is None or path in seen:
             return
+        seen.add(path)
         yield file
         for place, stanza in placed(file.stanzas or ()):
             if stanza.head == "include":
                 for atom in stanza.atoms:
                     target = os.path.normpath(join(join(path.rpartition("/")[0], place), atom.text))
                     if not target.startswith(("../", "/")):
-                        yield from self._with_includes(target, (*above, path))
+                        yield from self._with_includes(target, seen)
 
     def _has_cram(self, folder: str) -> bool:
         """Whether folders NAME.t are tests there: from dune 3.0 on, or where (cram enable) says so."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 ENCODING = "latin-1"
 
+_DEEPEST = 200
 _TOKEN = re.compile(
     r"""
       (?P<blank>  (?: [ \t\f\r\n]+ | ;[^\n]* )+ )
@@ -107,6 +108,8 @@ def read_stanzas(text: str) -> tuple[Form, ...]:
             case "string" | "block":
                 items.append(Atom(token[0][1:-1], start, position))
             case "open":
+                if len(outer) == _DEEPEST:
+                    raise StanzaSyntaxError(f"line {line_at(text, start)}: lists nested absurdly deep")
                 outer.append((items, start))
                 items = []
             case _:

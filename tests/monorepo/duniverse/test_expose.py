@@ -116,6 +116,9 @@ CASES = [
     renamed("%{lib:…}", '(rule (with-stdout-to c (cat %{lib:c:c.h} "%{lib-available:c} %{dep:c}")))\n',
             '(rule (with-stdout-to c (cat %{lib:b.c:c.h} "%{lib-available:b.c} %{dep:c}")))\n'),
     renamed("a field that has both", "(test (name t) (libraries c b.c))\n", "(test (name t) (libraries  b.c))\n"),
+    stanza("libraries that are called as fields are", "(library (name backend) (public_name b.c))\n(library (name libraries) (public_name b.d))\n"
+           "(library (name l) (inline_tests (backend backend)) (libraries libraries))\n",
+           "\n\n(library (name l) (inline_tests (backend b.c)) (libraries b.d))\n"),
     stanza("a private library of the package, from elsewhere",
            "(library (name c) (package b))\n(test (name t) (libraries c))\n", "\n(test (name t) (libraries b.__private__.c))\n"),
     stanza("a name that another library has too", HIDDEN + "(library (name c) (enabled_if false))\n(test (name t) (libraries c))\n",

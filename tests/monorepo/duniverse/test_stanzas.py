@@ -114,7 +114,9 @@ def test_what_is_read(text: str, expected: object) -> None:
     assert [plain(form) for form in read_stanzas(text)] == expected
 
 
-@pytest.mark.parametrize("text", ["(", ")", "(a))", "a", "(a) b", '(a "b)', "(\x00)", "(a \xe9)"])
+@pytest.mark.parametrize(
+    "text", ["(", ")", "(a))", "a", "(a) b", '(a "b)', "(\x00)", "(a \xe9)", "(" * 300 + ")" * 300]
+)
 def test_what_is_none(text: str) -> None:
     with pytest.raises(StanzaSyntaxError):
         read_stanzas(text)
