@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,8 @@ from monorepo.lock.writer import write_lock
 from monorepo.pins import PinnedPackage, open_pins
 from monorepo.ports import Git, Http
 from monorepo.project import Project
-from monorepo.repositories import open_repositories
+from monorepo.repositories import in_state, open_repositories
+from monorepo.repository_url import RepositorySetting
 from overlays.errors import PackageUnreadable
 from overlays.stack import RepositoryStack
 from solver.archive import git_location
@@ -27,7 +29,8 @@ from solver.certificate import Violation
 from solver.optimise import solve
 from solver.package import Package
 from solver.replay import replay
-from solver.solution import Unsolvable
+from solver.request import Request
+from solver.solution import Solution, Unsolvable
 from solver.universe import Rejection, Universe, Unreadable, Why, build_universe
 
 if TYPE_CHECKING:
@@ -63,6 +66,7 @@ class OpenProject:
 
     def __init__(self, project: Project, cache: Path, http: Http, git: Git, keeping: Keeping) -> None:
         self.project = replace(project, request=replace(project.request, preferences=keeping.preferences))
+        self.cache = cache
         self.git = git
         self.answers = Answers(cache / "answers")
         self.known_commits = keeping.commits
@@ -82,17 +86,7 @@ class OpenProject:
             NoAnswerError: there is none.
             LockError: the metadata of a chosen package cannot be locked.
         """
-        universe = build_universe(self.project.request, _Index(self.stack, self.pins))
-        solution = solve(universe, self.answers)
-        if isinstance(solution, Unsolvable):
-            from solver.explanation import explain
-
-            raise NoAnswerError(
-                "no versions meet what is asked",
-                explanation=explain(universe),
-                universe=universe,
-                names=self.stack.names(),
-            )
+        universe, solution = self.choose(self.project.request)
         graph = replay(universe, solution)
         composed = compose_lock(
             self.project, solution, graph, self.stack, self.commits, self.pins, self._commit
@@ -112,6 +106,25 @@ class OpenProject:
             apart = explain(universe)
         return Answer(composed.lock, text, composed.files, tuple(unreadable), apart)
 
+    def choose(self, request: Request) -> tuple[Universe, Solution]:
+        """What there is to choose for ``request``, and the best choice.
+
+        Raises:
+            NoAnswerError: there is none.
+        """
+        universe = build_universe(request, _Index(self.stack, self.pins))
+        solution = solve(universe, self.answers)
+        if isinstance(solution, Unsolvable):
+            from solver.explanation import explain
+
+            raise NoAnswerError(
+                "no versions meet what is asked",
+                explanation=explain(universe),
+                universe=universe,
+                names=self.stack.names(),
+            )
+        return universe, solution
+
     def certify(self, lock: Lock) -> tuple[Violation, ...]:
         """What ``lock`` breaks of what the opam files say."""
         return certify_lock(lock, self.project, self.pins, self.stack)
@@ -129,6 +142,13 @@ class OpenProject:
                 reason = f"its commit {source.commit[:12]} cannot be had: {error.reason}"
                 absent.append(Violation(source.packages[0], "", reason))
         return tuple(absent)
+
+    def at(self, setting: RepositorySetting, commit: str) -> OpenProject:
+        """The same project with one git repository at another commit, the others as they are."""
+        other = copy(self)
+        other.stack = in_state(self.stack, setting, commit, cache=self.cache, git=self.git)
+        other.commits = {**self.commits, setting.name: commit}
+        return other
 
     def _checked(self, lock: Lock) -> str:
         """The text of a lock; one that breaks the metadata, or that could not be read again, is refused."""

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import gc
+from typing import TYPE_CHECKING
 
 import click
 
 from monorepo.cli import wiring
 from monorepo.cli.output import print_json
+from monorepo.cli.parameters import Assignment, Moment
 from monorepo.cli.settings import Settings, settings_of
+from monorepo.cli.talk import Talk
 from monorepo.errors import LockError
+
+if TYPE_CHECKING:
+    from monorepo.states import ChosenStates, States
 
 
 @click.command("lock", short_help="Choose a version of everything and write mono.lock.")
@@ -24,6 +30,20 @@ from monorepo.errors import LockError
     help="Take the newest of these packages; others move only where they must.",
 )
 @click.option("--lowest", is_flag=True, help="Choose all anew: the lowest versions, not the newest.")
+@click.option(
+    "--as-of",
+    type=Moment(),
+    metavar="DATE",
+    help="Choose all anew, from git repositories as they were then; a day is meant to its end in UTC.",
+)
+@click.option(
+    "--repository",
+    "revisions",
+    type=Assignment(),
+    multiple=True,
+    metavar="NAME=COMMIT",
+    help="Choose all anew, from this git repository at a commit, tag or branch.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was locked, or what differs, as JSON.")
 @click.argument("packages", nargs=-1, metavar="")
 @click.pass_context
@@ -33,6 +53,8 @@ def command(
     upgrade: bool,
     update: tuple[str, ...],
     lowest: bool,
+    as_of: int | None,
+    revisions: tuple[tuple[str, str], ...],
     as_json: bool,
     packages: tuple[str, ...],
 ) -> None:
@@ -56,11 +78,35 @@ def command(
         raise click.UsageError(f"{' and '.join(chosen)} exclude each other", context)
     if lowest and (check or update):
         raise click.UsageError(f"{chosen[0]} and --lowest exclude each other", context)
+    if check and (revisions or as_of is not None):
+        other = "--repository" if revisions else "--as-of"
+        raise click.UsageError(f"--check and {other} exclude each other", context)
     settings = settings_of(context)
     if check:
         check_lock(settings, as_json)
     else:
-        make_lock(settings, as_json, upgrade=upgrade, update=(*update, *packages), lowest=lowest)
+        make_lock(
+            settings,
+            as_json,
+            upgrade=upgrade,
+            update=(*update, *packages),
+            lowest=lowest,
+            states=_states(as_of, revisions, context),
+        )
+
+
+def _states(
+    as_of: int | None, revisions: tuple[tuple[str, str], ...], context: click.Context
+) -> States | None:
+    if as_of is None and not revisions:
+        return None
+    from monorepo.states import States
+
+    by_name: dict[str, str] = {}
+    for name, revision in revisions:
+        if by_name.setdefault(name, revision) != revision:
+            raise click.UsageError(f"--repository gives {name} two states", context)
+    return States(as_of, by_name)
 
 
 def make_lock(
@@ -70,12 +116,13 @@ def make_lock(
     upgrade: bool = False,
     update: tuple[str, ...] = (),
     lowest: bool = False,
+    states: States | None = None,
 ) -> None:
     """Lock, and tell what changed. Most calls find nothing to do, and import nothing to do it with."""
     from monorepo.lock.freshness import Freshness
 
     talk = settings.talk()
-    anew = upgrade or lowest or update
+    anew = upgrade or lowest or update or states
     if not anew and not as_json and Freshness(settings.directory, settings.cache).holds():
         talk.say("mono.lock is fresh")
         return
@@ -96,7 +143,10 @@ def make_lock(
             upgrade=upgrade,
             update=update,
             lowest=lowest,
+            states=states,
         )
+    if report.states is not None:
+        _tell_states(report.states, talk)
     if report.changed and report.before is not None:
         for line in change_lines(difference(report.before, report.lock)):
             talk.say(f"  {line}")
@@ -110,6 +160,15 @@ def make_lock(
     if as_json:
         rows = [package_row(package) for package in report.lock.packages]
         print_json({"changed": report.changed, "packages": rows})
+
+
+def _tell_states(states: ChosenStates, talk: Talk) -> None:
+    from monorepo.moments import moment_text
+
+    for name, commit in states.dated.items():
+        talk.say(f"repository {name} at {commit.identifier[:12]} of {moment_text(commit.time)}")
+    for name in states.timeless:
+        talk.warn(f'repository "{name}" is not in git and has no older state: it is taken as it is now')
 
 
 def check_lock(settings: Settings, as_json: bool) -> None:
