@@ -8,6 +8,7 @@ from itertools import groupby
 from monorepo.document import nearest_hint
 from monorepo.errors import UnsolvableError
 from monorepo.lock.answer import NoAnswerError
+from monorepo.project import COMPILER
 from solver.explanation import Explanation, Missing, Relation, Step
 from solver.universe import Universe, Why
 from solver.version import Version
@@ -41,7 +42,9 @@ def _step(step: Step, universe: Universe) -> str:
     who, whom = step.reason.who, " or ".join(step.reason.whom)
     match step.reason.relation:
         case Relation.ASKED:
-            return f"every project is built with {_wording(step)}"
+            asked = _wording(step)
+            compiler = step.reason.whom == (COMPILER,)
+            return f"every project is built with {asked}" if compiler else f"{asked} is asked for"
         case Relation.NEEDS:
             return f"{_subject(who, step.versions, universe)} needs {_wording(step)}{_place(step, universe)}"
         case Relation.CONFLICTS:

@@ -10,6 +10,7 @@ from monorepo import __version__
 from monorepo.cli.settings import global_options
 
 _COMMANDS = {
+    "bisect": "Find the commit of a repository that changed what is chosen.",
     "build": "Lock if need be, pull, write contexts and build.",
     "contexts": "Write a build context for each target of the lock.",
     "list": "List the packages of the lock.",

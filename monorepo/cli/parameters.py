@@ -19,6 +19,17 @@ class Moment(click.ParamType[int]):
             self.fail(error.reason, param, ctx)
 
 
+class Revision(click.ParamType[str | int]):
+    """A commit, tag or branch as it is, or a moment; what begins like a date is one."""
+
+    name = "revision"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str | int:
+        from monorepo.moments import begins_like_a_date
+
+        return Moment().convert(value, param, ctx) if begins_like_a_date(value) else value
+
+
 class Assignment(click.ParamType[tuple[str, str]]):
     """``NAME=VALUE``, neither of them empty."""
 

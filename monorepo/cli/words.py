@@ -60,10 +60,10 @@ def _source_line(place: str, folder: Path) -> tuple[str, ...]:
         line = lines[int(where["line"]) - 1].rstrip()
     except (OSError, IndexError):
         return ()
-    return (f"{where['line']} | {_visible(line)}",) if line else ()
+    return (f"{where['line']} | {visible(line)}",) if line else ()
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """``text`` without what a terminal would take for a command."""
     return "".join(character if character.isprintable() else "\ufffd" for character in text.expandtabs())[
         :200
