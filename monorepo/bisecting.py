@@ -256,7 +256,8 @@ class _Search:
             _, solution = opened.choose(self.request)
             outcome = Outcome(_versions(solution, self.packages))
         except NoAnswerError as error:
-            outcome = Outcome({}, error)
+            # Without its traceback, which would keep all that was read alive.
+            outcome = Outcome({}, error.with_traceback(None))
         opened.stack.save_cache()
         (repository,) = (one for one in opened.stack.repositories if one.name == self.setting.name)
         asked = repository.asked()

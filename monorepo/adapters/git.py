@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 
 from monorepo.adapters.git_clone import EVERYTHING, Clone
-from monorepo.adapters.git_commands import GitRefusedError, run_git
+from monorepo.adapters.git_commands import BlobReader, GitRefusedError, run_git
 from monorepo.adapters.git_environment import (
     ABBREVIATION,
     COMMIT,
@@ -38,6 +38,7 @@ class GitClones:
         self._cache = cache
         self._clones = cache / "git"
         self._offline = offline
+        self._readers: dict[Path, BlobReader] = {}
 
     def without_network(self) -> GitClones:
         """See `monorepo.ports.Git`."""
@@ -75,7 +76,9 @@ class GitClones:
             RepositoryError: the repository cannot be reached, or does not have ``commit``.
         """
         clone = self._clone(url)
-        return Objects(clone, self._commit(clone, commit))
+        commit = self._commit(clone, commit)
+        reader = self._readers.setdefault(clone.path, BlobReader(clone.path, clone.environment()))
+        return Objects(clone, commit, reader)
 
     def export(self, url: str, commit: str, folder: Path) -> None:
         """See `monorepo.ports.Git`: the bytes as they were committed, no filter or attribute applied.

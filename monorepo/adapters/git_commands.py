@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
+from weakref import finalize
 
 from monorepo.errors import RepositoryError
 
@@ -66,6 +67,7 @@ class BlobReader:
             if self._process is None:
                 self._process = git.Git(str(self._folder))
                 self._process.update_environment(**self._environment)
+                finalize(self, self._process.clear_cache)  # ends it, whatever else refers to what
             try:
                 return bytes(self._process.get_object_data(identifier)[3])
             except ValueError:

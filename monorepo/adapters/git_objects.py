@@ -25,10 +25,10 @@ class TreeEntry:
 class Objects:
     """`overlays.ports.GitObjects`: what one clone holds, at a commit that is there."""
 
-    def __init__(self, clone: Clone, commit: str) -> None:
+    def __init__(self, clone: Clone, commit: str, reader: BlobReader) -> None:
         self._clone = clone
         self._commit = commit
-        self._reader = BlobReader(clone.path, clone.environment())
+        self._reader = reader
 
     def files(self, commit: str, folder: str) -> Mapping[str, str]:
         """See `overlays.ports.GitObjects`."""
