@@ -61,7 +61,7 @@ def lock_project(folder: Path, *, cache: Path, http: Http, git: Git, upgrade: bo
         MonoError: what is asked for is impossible, cannot be read, or has no answer; the old lock stays.
     """
     freshness = Freshness(folder, cache)
-    before = _old_lock(folder)
+    before = old_lock(folder)
     if before is not None and not upgrade and freshness.holds():
         return LockReport(before, before, changed=False)
 
@@ -110,7 +110,7 @@ def _carried(folder: Path, name: str) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _old_lock(folder: Path) -> Lock | None:
+def old_lock(folder: Path) -> Lock | None:
     """The lock that is there; None where there is none, or where it is damaged and is to be written anew.
 
     Raises:

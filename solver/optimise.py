@@ -56,6 +56,18 @@ def solve(universe: Universe, memory: Memory | None = None) -> Solution | Unsolv
     return _solution(problem, uses)
 
 
+def is_solvable(universe: Universe) -> bool:
+    """Whether there is any answer, be it the best or not: sooner told than which is best."""
+    import clingo
+
+    control: Any = clingo.Control(["--models=1", "--opt-mode=ignore"], logger=_ignore)
+    control.add(
+        "base", [], "\n".join((encoding("choice"), encoding("strict"), write_problem(universe).facts))
+    )
+    control.ground([("base", [])])
+    return bool(control.solve().satisfiable)
+
+
 @cache
 def encoding(name: str) -> str:
     """The text of one of the programs in solver/encoding."""

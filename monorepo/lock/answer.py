@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,20 +27,49 @@ from solver.certificate import Violation
 from solver.optimise import solve
 from solver.package import Package
 from solver.replay import replay
+from solver.request import Request
 from solver.solution import Unsolvable
-from solver.universe import Rejection, Universe, Unreadable, Why, build_universe
+from solver.universe import PackageIndex, Rejection, Unreadable, Why, build_universe
 
 if TYPE_CHECKING:
     from solver.explanation import Explanation
+    from solver.relaxation import Relaxation
+    from solver.repair import Repair
 
 
-@dataclass
 class NoAnswerError(UnsolvableError):
-    """No versions meet what is asked; ``explanation`` tells why, ``universe`` what there was to choose."""
+    """No versions meet what is asked. Why, and what would help, is found when it is asked for.
 
-    explanation: Explanation | None = None
-    universe: Universe | None = None
-    names: tuple[str, ...] = ()
+    Args:
+        request: what is asked, of the packages of ``index``.
+        names: of all packages there are.
+    """
+
+    def __init__(self, request: Request, index: PackageIndex, names: tuple[str, ...]) -> None:
+        super().__init__("no versions meet what is asked")
+        self.request = request
+        self.index = index
+        self.names = names
+
+    @cached_property
+    def relaxation(self) -> Relaxation:
+        from solver.relaxation import Relaxation
+
+        return Relaxation(self.request, self.index)
+
+    @cached_property
+    def explanation(self) -> Explanation:
+        """The smallest set of reasons that clash."""
+        from solver.explanation import explanation_of
+
+        return explanation_of(self.relaxation)
+
+    @cached_property
+    def repairs(self) -> tuple[Repair, ...]:
+        """The smallest edits that would help, the cheapest first; the same whenever they are asked for."""
+        from solver.repair import repairs
+
+        return repairs(self.relaxation, self.index, self.explanation, self.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +103,11 @@ class OpenProject:
             NoAnswerError: there is none.
             LockError: the metadata of a chosen package cannot be locked.
         """
-        universe = build_universe(self.project.request, _Index(self.stack, self.pins))
+        index = _Index(self.stack, self.pins)
+        universe = build_universe(self.project.request, index)
         solution = solve(universe, self.answers)
         if isinstance(solution, Unsolvable):
-            from solver.explanation import explain
-
-            raise NoAnswerError(
-                "no versions meet what is asked",
-                explanation=explain(universe),
-                universe=universe,
-                names=self.stack.names(),
-            )
+            raise NoAnswerError(self.project.request, index, self.stack.names())
         graph = replay(universe, solution)
         composed = compose_lock(
             self.project, solution, graph, self.stack, self.commits, self.pins, self._commit

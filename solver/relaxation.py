@@ -1,0 +1,457 @@
+"""One grounding of everything that must hold, each reason under a guard, and of what may be loosened.
+
+It answers both questions that an unsolvable request raises: which reasons clash, none of which can be left out
+(`Relaxation.clash`), and which smallest edits leave no clash (`Relaxation.edits`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from solver.edit import Edit, Kind, can_be_eased, distance, eased, eased_bounds
+from solver.formula import AllOf, Dependency
+from solver.nature import Nature
+from solver.optimise import encoding
+from solver.problem import Problem, write_problem
+from solver.reason import Reason, Relation
+from solver.reduction import ANY_VERSION, Need, Reduction, Wanted, wanted_in
+from solver.request import Request, package_variables
+from solver.universe import Candidate, PackageIndex, Universe, build_universe
+from solver.version import Version
+
+_MOST_EDITS = 3
+"""A repair of more would be no repair but another project."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Reasons that cannot hold together, each of them needed, and how the versions of packages word them.
+
+    ``wordings`` holds, for each reason that is a need or conflict, the versions and needs that count;
+    ``refused``, for each bound of the project, the versions it refuses somewhere. ``targets`` are those the
+    clash arises on; empty for all of them.
+    """
+
+    reasons: tuple[Reason, ...]
+    wordings: Mapping[Reason, tuple[tuple[Candidate, Need], ...]]
+    refused: Mapping[Reason, frozenset[Version]]
+    targets: tuple[str, ...] = ()
+
+
+class Relaxation:
+    """A request in which everything can be asked to hold or not."""
+
+    def __init__(self, request: Request, index: PackageIndex) -> None:
+        import clingo
+
+        self.request = request
+        self.universe = build_universe(request, index, relaxed=True)
+        self.problem = write_problem(self.universe)
+        self.numbers = {name: number for number, name in enumerate(self.universe.candidates)}
+        self.reasons: dict[Reason, int] = {}
+        self.excluded = _excluded(request, self.problem)
+        self.loosenings: list[Edit] = []
+        self.wanted: dict[Edit, tuple[Wanted, ...]] = {}
+        facts = [self.problem.facts, *self._because(), *self._general(), *self._loose()]
+        facts += [f"guard({number})." for number in self.reasons.values()]
+        self.control: Any = clingo.Control(
+            ["--models=1", "--opt-strategy=usc"], logger=lambda code, message: None
+        )
+        self.control.add("base", [], "\n".join((encoding("choice"), encoding("relaxed"), *facts)))
+        self.control.ground([("base", [])])
+
+    # The facts
+
+    def _because(self) -> Iterator[str]:
+        seen: set[tuple[int, int]] = set()
+        self.need_numbers: dict[Reason, set[int]] = {}
+        for index, number, relation, need in self.problem.traced:
+            whom = tuple(sorted({wanted.name for wanted in wanted_in(need)}))
+            reason = Reason(self.problem.candidates[index].name, Relation(relation), whom)
+            x = self._number(reason)
+            yield f"{relation}_because({index},{number},{x})."
+            if (x, number) not in seen:
+                seen.add((x, number))
+                self.need_numbers.setdefault(reason, set()).add(number)
+                yield f"wording({x},{number})."
+
+    def _general(self) -> Iterator[str]:
+        problem, platforms = self.problem, self.request.platforms
+        for index, candidate in enumerate(problem.candidates):
+            for number, platform in enumerate(platforms):
+                if not candidate.available[number]:
+                    x = self._number(Reason(candidate.name, Relation.UNAVAILABLE, platform.targets))
+                    yield f"guards_available({index},{number},{x})."
+            if candidate.outsider:
+                x = self._number(Reason(candidate.name, Relation.FOREIGN))
+                yield f"guards_foreign({self.numbers[candidate.name]},{x})."
+        for number, need in problem.asked.items():
+            whom = tuple(sorted({wanted.name for wanted in wanted_in(need)}))
+            yield f"guards_asked({number},{self._number(Reason('', Relation.ASKED, whom))})."
+        for number, name in enumerate(problem.classes):
+            yield f"guards_class({number},{self._number(Reason('', Relation.CLASS, (name,)))})."
+        for number, name in enumerate(problem.dev_repos):
+            yield f"guards_archive({number},{self._number(Reason('', Relation.ARCHIVE, (name,)))})."
+        for index, platform, bound in self.excluded:
+            yield f"excluded({index},{platform},{bound})."
+        for bound in sorted({bound for _, _, bound in self.excluded}):
+            yield f"guards_bound({bound},{self._number(self._bound_reason(bound))})."
+
+    def _bound_reason(self, bound: int) -> Reason:
+        restriction = self.request.restrictions[bound]
+        return Reason(restriction.name, Relation.BOUND, (restriction.text, restriction.place))
+
+    def _number(self, reason: Reason) -> int:
+        return self.reasons.setdefault(reason, len(self.reasons))
+
+    def _loose(self) -> Iterator[str]:
+        cross = any(platform.cross for platform in self.request.platforms)
+        mildness = [
+            {Kind.BOUND, Kind.DEPENDENCY},
+            {Kind.PORT} if cross else {Kind.PROVIDED},
+            {Kind.PROVIDED} if cross else {Kind.PORT},
+            {Kind.TARGET},
+        ]
+        found = [*self._loose_bounds(), *self._loose_dependencies(), *self._loose_foreigners()]
+        found += self._loose_targets()
+        for number, (edit, facts) in enumerate(found):
+            weight = next(weight for weight, kinds in enumerate(mildness) if edit.kind in kinds)
+            self.loosenings.append(edit)
+            yield f"loose({number},{number + 1}). weight({number},{weight})."
+            yield from (fact.replace("@", str(number), 1) for fact in facts)
+
+    def _loose_bounds(self) -> Iterator[tuple[Edit, list[str]]]:
+        """Bounds of mono.toml."""
+        reductions = _reductions(self.request)
+        for bound, restriction in enumerate(self.request.restrictions):
+            if not any(where == bound for _, _, where in self.excluded):
+                continue
+            dependency = Dependency(restriction.name, restriction.condition)
+            found = (
+                reduction.wanted(dependency, restriction.name, Version.parse("")) for reduction in reductions
+            )
+            wanted = [w for w in found if w is not None]
+            edit = Edit(
+                Kind.BOUND,
+                restriction.name,
+                bound=bound,
+                before=str(wanted[0]),
+                place=restriction.place,
+            )
+            self.wanted[edit] = tuple(wanted)
+            refused = {index for index, _, where in self.excluded if where == bound}
+            yield edit, [f"loosens(@,{bound}).", *self._far(restriction.name, wanted, refused)]
+
+    def _loose_dependencies(self) -> Iterator[tuple[Edit, list[str]]]:
+        """Bounds that the roots give their dependencies."""
+        places = self.request.root_places or {}
+        eased: dict[tuple[str, str], list[tuple[int, int, Wanted]]] = {}
+        for index, number, relation, need in self.problem.traced:
+            candidate = self.problem.candidates[index]
+            own = candidate.nature is Nature.ROOT and relation == "needs"
+            if own and isinstance(need, Wanted) and need.bounds != ANY_VERSION:
+                eased.setdefault((candidate.name, need.name), []).append((index, number, need))
+        for root in self.request.roots:
+            for name in dict.fromkeys(name for who, name in eased if who == root.name):
+                if name not in self.numbers or not all(map(can_be_eased, _conditions(root.depends, name))):
+                    continue
+                needs = eased[root.name, name]
+                wanted = [need for _, _, need in needs]
+                edit = Edit(
+                    Kind.DEPENDENCY,
+                    name,
+                    root=root.name,
+                    before=" & ".join(dict.fromkeys(map(str, wanted))),
+                    place=places.get((root.name, name), ""),
+                )
+                self.wanted[edit] = tuple(wanted)
+                facts = [f"eases(@,{index},{number},{self.numbers[name]})." for index, number, _ in needs]
+                yield edit, facts + self._far(name, wanted)
+
+    def _loose_foreigners(self) -> Iterator[tuple[Edit, list[str]]]:
+        """Packages that do not build with dune: to be installed outside, or ported."""
+        foreign = {c.name for c in self.problem.candidates if c.outsider}
+        needed = _names_needed(self.universe)
+        for name in sorted(foreign):
+            leads = sorted(_reached(name, needed) & foreign - {name})
+            own = [f"leads({self.numbers[name]},{self.numbers[other]})." for other in leads]
+            yield Edit(Kind.PROVIDED, name), [f"provides(@,{self.numbers[name]}).", *own]
+        for name in sorted(foreign):
+            ages = [
+                f"far(@,{index},{self.problem.ages[index]})."
+                for index, candidate in enumerate(self.problem.candidates)
+                if candidate.name == name and candidate.outsider
+            ]
+            yield Edit(Kind.PORT, name), [f"ports(@,{self.numbers[name]}).", *ages]
+
+    def _loose_targets(self) -> Iterator[tuple[Edit, list[str]]]:
+        platforms = self.request.platforms
+        if len(platforms) > 1:
+            for number, platform in enumerate(platforms):
+                name = ", ".join(platform.targets)
+                yield Edit(Kind.TARGET, name, platform=number), [f"drops(@,{number})."]
+
+    def _far(self, name: str, wanted: Sequence[Wanted], refused: set[int] | None = None) -> list[str]:
+        """How far each version is that some of ``wanted`` refuses."""
+        keys = sorted(candidate.version.key for candidate in self.universe.candidates.get(name, ()))
+        facts = []
+        for index, candidate in enumerate(self.problem.candidates):
+            if candidate.name == name and (refused is None or index in refused):
+                far = max(distance(each.bounds, candidate.version, keys) for each in wanted)
+                if far:
+                    facts.append(f"far(@,{index},{far}).")
+        return facts
+
+    # The questions
+
+    def clash(self) -> Clash | None:
+        """Reasons that clash, none of which can be left out; None where none do.
+
+        Most often one target alone has no answer, and its story is shorter: it is told if there is one.
+        """
+        platforms = self.request.platforms
+        alone = [n for n in range(len(platforms)) if self._core(self.reasons, only=n) is not None]
+        order = _from_the_roots(self.reasons)
+        for number in alone[:1]:
+            core = self._smallest(order, only=number)
+            targets = platforms[number].targets if len(alone) < len(platforms) else ()
+            return Clash(core, self._wordings(core, number), self._refused(core), targets)
+        core = self._smallest(order) if len(platforms) > 1 else ()
+        return Clash(core, self._wordings(core), self._refused(core)) if core else None
+
+    def holds_without(self, clash: Clash, left_out: Reason) -> bool:
+        """Whether the other reasons of a clash do not clash; false would mean that it could be told shorter."""
+        only = next((n for n, p in enumerate(self.request.platforms) if p.targets == clash.targets), None)
+        return self._core([reason for reason in clash.reasons if reason != left_out], only=only) is None
+
+    def edits(self) -> Iterator[tuple[Edit, ...]]:
+        """Sets of edits after which nothing clashes, none with a part that would do, the cheapest first.
+
+        To be asked last: what was found is forbidden from then on.
+        """
+        config = self.control.configuration.solve
+        config.opt_mode = "opt"
+        config.models = 0
+        everything = [_atom(self.control, "active", x) for x in self.reasons.values()]
+        everything.append(_atom(self.control, "all_said"))
+        count = 0
+        while (found := self._cheapest(everything)) is not None:
+            numbers, edits = found
+            if not numbers or len(numbers) > _MOST_EDITS:
+                return
+            yield edits
+            count += 1
+            together = ", ".join(f"loosened({number})" for number in numbers)
+            self.control.add(f"block{count}", [], f":- {together}.")
+            self.control.ground([(f"block{count}", [])])
+
+    def _cheapest(self, assumptions: Sequence[int]) -> tuple[list[int], tuple[Edit, ...]] | None:
+        best: tuple[list[int], set[int]] | None = None
+        with self.control.solve(assumptions=assumptions, yield_=True) as handle:
+            for model in handle:
+                symbols = model.symbols(atoms=True)
+                numbers = sorted(s.arguments[0].number for s in symbols if s.name == "loosened")
+                chosen = {s.arguments[0].number for s in symbols if s.name == "chosen"}
+                best = numbers, chosen
+        if best is None:
+            return None
+        return best[0], tuple(self._specific(self.loosenings[number], best[1]) for number in best[0])
+
+    def _specific(self, edit: Edit, chosen: set[int]) -> Edit:
+        """An edit with the version that an answer has."""
+        taken = next((c for i in sorted(chosen) if (c := self.problem.candidates[i]).name == edit.name), None)
+        if taken is None or edit.kind not in (Kind.BOUND, Kind.DEPENDENCY, Kind.PORT):
+            return edit
+        if edit.kind is Kind.PORT:
+            return replace(edit, version=taken.version)
+        left = (Wanted(edit.name, eased_bounds(w.bounds, taken.version)) for w in self.wanted[edit])
+        after = " & ".join(dict.fromkeys(map(str, left)))
+        if (
+            edit.bound is not None
+            and eased(self.request.restrictions[edit.bound].condition, taken.version) is None
+        ):
+            after = ""
+        return replace(edit, version=taken.version, after=after)
+
+    # Cores
+
+    def _smallest(self, reasons: Sequence[Reason], only: int | None = None) -> tuple[Reason, ...]:
+        core = self._core(reasons, only=only) or ()
+        for reason in sorted(core, key=_dispensability):
+            if reason in core:
+                shrunk = self._core([other for other in core if other != reason], only=only)
+                core = core if shrunk is None else shrunk
+        return core
+
+    def _core(self, reasons: Iterable[Reason], only: int | None = None) -> tuple[Reason, ...] | None:
+        """Some of ``reasons`` that clash, in their order; None where they do not."""
+        guards = {_atom(self.control, "active", self.reasons[reason]): reason for reason in reasons}
+        fixed = [*self._as_asked(only), (_atom(self.control, "all_said"), True)]
+        core = self._unsatisfiable([*fixed, *((literal, True) for literal in guards)])
+        return None if core is None else tuple(guards[literal] for literal in guards if literal in core)
+
+    def _wordings(
+        self, core: Sequence[Reason], only: int | None = None
+    ) -> dict[Reason, tuple[tuple[Candidate, Need], ...]]:
+        """What versions say, of each reason as little as will do."""
+        fixed = [*self._as_asked(only), (_atom(self.control, "all_said"), False)]
+        fixed += [(_atom(self.control, "active", self.reasons[reason]), True) for reason in core]
+        said = [
+            _atom(self.control, "said", self.reasons[reason], number)
+            for reason in core
+            for number in sorted(self.need_numbers.get(reason, ()))
+        ]
+        literals = self._shrunk(fixed, said)
+        wordings: dict[Reason, list[tuple[Candidate, Need]]] = {}
+        for index, number, relation, need in self.problem.traced:
+            candidate = self.problem.candidates[index]
+            whom = tuple(sorted({wanted.name for wanted in wanted_in(need)}))
+            reason = Reason(candidate.name, Relation(relation), whom)
+            if reason in core and _atom(self.control, "said", self.reasons[reason], number) in literals:
+                wordings.setdefault(reason, []).append((candidate, need))
+        return {reason: tuple(dict.fromkeys(told)) for reason, told in wordings.items()}
+
+    def _refused(self, core: Sequence[Reason]) -> dict[Reason, frozenset[Version]]:
+        refused: dict[Reason, set[Version]] = {}
+        for index, _, bound in self.excluded:
+            reason = self._bound_reason(bound)
+            if reason in core:
+                refused.setdefault(reason, set()).add(self.problem.candidates[index].version)
+        return {reason: frozenset(versions) for reason, versions in refused.items()}
+
+    def _shrunk(self, fixed: Sequence[tuple[int, bool]], literals: Sequence[int]) -> set[int]:
+        """As few of ``literals`` as still clash with what is ``fixed``."""
+
+        def clashing(tried: Iterable[int]) -> list[int] | None:
+            core = self._unsatisfiable([*fixed, *((literal, True) for literal in tried)])
+            return None if core is None else [literal for literal in literals if literal in core]
+
+        left = clashing(literals) or []
+        for literal in tuple(left):
+            if literal in left:
+                left = clashing([other for other in left if other != literal]) or left
+        return set(left)
+
+    def _as_asked(self, only: int | None) -> list[tuple[int, bool]]:
+        """Nothing is loosened, but all platforms are dropped that are not the ``only`` one."""
+        return [
+            (
+                _atom(self.control, "loosened", number),
+                edit.kind is Kind.TARGET and only is not None and edit.platform != only,
+            )
+            for number, edit in enumerate(self.loosenings)
+        ]
+
+    def _unsatisfiable(self, assumptions: Sequence[tuple[int, bool]]) -> frozenset[int] | None:
+        """The assumptions that clash; None where they do not."""
+        self.control.configuration.solve.opt_mode = "ignore"
+        signed = [literal if truth else -literal for literal, truth in assumptions]
+        with self.control.solve(assumptions=signed, yield_=True) as handle:
+            if handle.get().satisfiable:
+                return None
+            return frozenset(handle.core())
+
+
+def _atom(control: Any, name: str, *numbers: int) -> int:
+    import clingo
+
+    literal: int = control.symbolic_atoms[
+        clingo.Function(name, [clingo.Number(number) for number in numbers])
+    ].literal
+    return literal
+
+
+def _reductions(request: Request) -> list[Reduction]:
+    return [Reduction(package_variables(platform, own=False)) for platform in request.platforms]
+
+
+def _excluded(request: Request, problem: Problem) -> list[tuple[int, int, int]]:
+    """Candidate, platform and number of each bound of the project that refuses it there."""
+    found = []
+    reductions = _reductions(request)
+    bounds: dict[str, list[tuple[int, Dependency]]] = {}
+    for number, restriction in enumerate(request.restrictions):
+        dependency = Dependency(restriction.name, restriction.condition)
+        bounds.setdefault(restriction.name, []).append((number, dependency))
+    for index, candidate in enumerate(problem.candidates):
+        for number, dependency in bounds.get(candidate.name, ()):
+            for platform, reduction in enumerate(reductions):
+                wanted = reduction.wanted(dependency, candidate.name, candidate.version)
+                if wanted is not None and not wanted.bounds.admits(candidate.version):
+                    found.append((index, platform, number))
+    return found
+
+
+def _conditions(formula: object, name: str) -> Iterator[Any]:
+    """The conditions that a root gives a dependency which it must have."""
+    match formula:
+        case Dependency(named, condition) if named == name and condition is not None:
+            yield condition
+        case AllOf(parts):
+            for part in parts:
+                yield from _conditions(part, name)
+
+
+def _names_needed(universe: Universe) -> dict[str, set[str]]:
+    return {
+        name: {
+            wanted.name
+            for candidate in candidates
+            for needs in candidate.needs
+            for need in needs
+            for wanted in wanted_in(need)
+        }
+        for name, candidates in universe.candidates.items()
+    }
+
+
+def _reached(name: str, needed: Mapping[str, set[str]]) -> set[str]:
+    reached, waiting = {name}, [name]
+    while waiting:
+        new = needed.get(waiting.pop(), set()) - reached
+        reached |= new
+        waiting += new
+    return reached
+
+
+def _from_the_roots(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """The reasons, those near the roots first.
+
+    clingo assumes them in order and stops at the first clash, so that its core holds nothing farther away.
+    """
+    needed: dict[str, set[str]] = {}
+    for reason in reasons:
+        if reason.relation in (Relation.ASKED, Relation.NEEDS):
+            needed.setdefault(reason.who, set()).update(reason.whom)
+    distances = {"": 0}
+    waiting = deque([""])
+    while waiting:
+        who = waiting.popleft()
+        for whom in sorted(needed.get(who, set()) - distances.keys()):
+            distances[whom] = distances[who] + 1
+            waiting.append(whom)
+    farthest = len(distances)
+
+    def nearness(reason: Reason) -> tuple[bool, int, str, tuple[str, ...]]:
+        general = reason.relation in (Relation.ARCHIVE, Relation.CLASS)
+        return general, distances.get(reason.who, farthest), reason.who, reason.whom
+
+    return tuple(sorted(reasons, key=nearness))
+
+
+def _dispensability(reason: Reason) -> tuple[int, str, tuple[str, ...]]:
+    """Reasons that are harder to follow come first: they are tried without first."""
+    order = [
+        Relation.ARCHIVE,
+        Relation.CLASS,
+        Relation.FOREIGN,
+        Relation.UNAVAILABLE,
+        Relation.BOUND,
+        Relation.CONFLICTS,
+        Relation.NEEDS,
+        Relation.ASKED,
+    ]
+    return order.index(reason.relation), reason.who, reason.whom
