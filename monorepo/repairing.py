@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from monorepo.document import Table, line_of
 from monorepo.errors import MonoError, UnsolvableError
 from monorepo.lock.answer import NoAnswerError, OpenProject
 from monorepo.locking import LockReport, lock_project, old_lock
@@ -35,6 +37,21 @@ def by_hand(edit: Edit) -> bool:
     return edit.kind is Kind.PORT or generated
 
 
+def located(repair: Repair, folder: Path) -> Repair:
+    """``repair`` with a place for each edit of mono.toml: the line of its key, where there is one."""
+    content = _content(folder / FILE)
+    text = "" if content is None else content.decode("utf-8")
+    return Repair(tuple(_located(edit, text) for edit in repair.edits))
+
+
+def _located(edit: Edit, text: str) -> Edit:
+    key = {Kind.PROVIDED: ("solve", "provided"), Kind.TARGET: ("targets", "build")}.get(edit.kind)
+    if key is None:
+        return edit
+    known = key[1] in Table(tomllib.loads(text)).table(key[0])
+    return replace(edit, place=f"{FILE}:{line_of(text, key)}" if known else FILE)
+
+
 def apply_repair(
     folder: Path, number: int, *, cache: Path, http: Http, git: Git, upgrade: bool = False
 ) -> RepairReport:
@@ -50,11 +67,9 @@ def apply_repair(
     offered = _offered(OpenProject(project, cache, http, git, None if upgrade else old_lock(folder)))
     if not 1 <= number <= len(offered):
         told = f"there are {len(offered)} repairs" if len(offered) > 1 else "there is one repair"
-        raise MonoError(
-            f"there is no repair {number}",
-            hint=f"{told if offered else 'no repair is known'}: mono lock tells",
-        )
-    repair = offered[number - 1]
+        told = told if offered else "no repair is known"
+        raise MonoError(f"there is no repair {number}", hint=f"{told}: see what mono lock says")
+    repair = located(offered[number - 1], folder)
     for edit in repair.edits:
         if by_hand(edit):
             raise UnsolvableError(f"repair {number} cannot be made by mono", edit.place, _by_hand_hint(edit))
@@ -123,7 +138,7 @@ def _manifest_text(folder: Path, manifest: Manifest, project: Project, edits: Se
                 _provide(document, project, edit.name)
             case Kind.TARGET:
                 for name in edit.name.split(", "):
-                    document["targets"]["build"].remove(name)  # type: ignore[index, union-attr]
+                    document["targets"]["build"].remove(name)
     return tomlkit.dumps(document)
 
 
@@ -149,7 +164,7 @@ def _ease_bound(document: Any, manifest: Manifest, edit: Edit) -> None:
 
 
 def _provide(document: Any, project: Project, name: str) -> None:
-    """Name a package as provided, beside those that the roots' opam files name as long as mono.toml does not."""
+    """Name a package as provided, beside those that the roots name as long as mono.toml is silent."""
     import tomlkit
 
     solve = document.setdefault("solve", tomlkit.table())

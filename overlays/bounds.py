@@ -21,9 +21,7 @@ def with_eased_dependency(file: OpamFile, name: str, version: Version) -> OpamFi
 
     Comments and blanks stay, but for those inside a bound that is dropped.
     """
-    return _with_dependency(
-        file, name, lambda dependency, braces: (dependency, eased_braces(braces, version))
-    )
+    return _with_dependency(file, name, lambda written, braces: (written, eased_braces(braces, version)))
 
 
 def with_renamed_dependency(file: OpamFile, name: str, other: str) -> OpamFile:
@@ -32,7 +30,7 @@ def with_renamed_dependency(file: OpamFile, name: str, other: str) -> OpamFile:
 
 
 def eased_braces(braces: str, version: Version) -> str:
-    """A condition, with its braces and the blanks before them, eased as `solver.edit.eased` does; or nothing."""
+    """A condition with its braces and the blanks before them, eased as by `solver.edit.eased`; or nothing."""
     opening, closing = braces.find("{"), braces.rfind("}")
     if opening < 0:
         return braces
@@ -45,7 +43,8 @@ def eased_braces(braces: str, version: Version) -> str:
     kept = [text for part in _conjuncts(inner) if (text := _eased_part(part, version))]
     if not kept:
         return ""
-    return f"{braces[:opening]}{{{'&'.join(kept)}}}" if kept != [inner] else braces
+    before, after = inner[: len(inner) - len(inner.lstrip())], inner[len(inner.rstrip()) :]
+    return f"{braces[:opening]}{{{before}{'&'.join(kept).strip()}{after}}}"
 
 
 def quoted(text: str) -> str:

@@ -199,7 +199,7 @@ def eased_bounds(bounds: Bounds, version: Version) -> Bounds:
 
 
 def distance(bounds: Bounds, version: Version, keys: Sequence[Key]) -> int:
-    """How many of ``keys``, the versions there are in ascending order, ``bounds`` must move to admit ``version``."""
+    """How far ``bounds`` must move to admit ``version``, in ``keys``: the versions there are, ascending."""
     match bounds:
         case Bound(relation, limit) if not bounds.admits(version):
             if relation == "!=":

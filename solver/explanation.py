@@ -1,4 +1,4 @@
-"""Why there is no answer: the smallest set of reasons that clash, told from the roots to where it ends, as data."""
+"""Why there is no answer: the smallest set of reasons that clash, told from the roots to its end, as data."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Cause(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What some versions of a package ask for, in opam's syntax; ``versions`` newest first, none for the project."""
+    """What some versions of a package, newest first, or the project ask for in opam's syntax."""
 
     versions: tuple[Version, ...]
     wording: str
@@ -133,7 +133,7 @@ class _Story:
     def told(self) -> Explanation:
         waiting = sorted(
             self.clash.reasons,
-            key=lambda r: (r.relation is not Relation.ASKED, r.who, r.relation.name, r.whom),
+            key=lambda r: (r.relation is not Relation.ASKED, not r.who, r.who, r.relation.name, r.whom),
         )
         steps = []
         while waiting:
@@ -152,8 +152,9 @@ class _Story:
         return Explanation(cause, tuple(steps), missing, self.clash.targets, compilers)
 
     def _next(self, waiting: Sequence[Reason]) -> Reason:
-        """The reason to tell now: of a package that was introduced, and of which all is told that narrows it."""
-        introduced = [r for r in waiting if not r.who or r.who in self.possible] or list(waiting)
+        """The reason to tell now: of a package that was introduced, and is narrowed by nothing that waits."""
+        introduced = [r for r in waiting if r.relation is Relation.ASKED or r.who in self.possible]
+        introduced = introduced or list(waiting)
         facts = [r for r in introduced if r.relation in _FACTS]
         if facts:
             return facts[0]
@@ -279,7 +280,8 @@ def _grouped(said: Sequence[tuple[Candidate, Need]]) -> tuple[Demand, ...]:
 
 
 def _cause(reasons: Iterable[Reason], missing: Sequence[Missing], compilers: frozenset[str]) -> Cause:
-    relations = {reason.relation for reason in reasons}
+    relations = {reason.relation for reason in reasons if reason.who not in compilers}
+    relations |= {reason.relation for reason in reasons if reason.relation is Relation.BOUND}
     if any(lacking.end is End.UNKNOWN for lacking in missing):
         return Cause.UNKNOWN
     compiler = any(lacking.name in compilers for lacking in missing)

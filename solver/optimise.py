@@ -60,10 +60,9 @@ def is_solvable(universe: Universe) -> bool:
     """Whether there is any answer, be it the best or not: sooner told than which is best."""
     import clingo
 
+    facts = write_problem(universe).facts
     control: Any = clingo.Control(["--models=1", "--opt-mode=ignore"], logger=_ignore)
-    control.add(
-        "base", [], "\n".join((encoding("choice"), encoding("strict"), write_problem(universe).facts))
-    )
+    control.add("base", [], "\n".join((encoding("choice"), encoding("strict"), facts)))
     control.ground([("base", [])])
     return bool(control.solve().satisfiable)
 

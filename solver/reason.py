@@ -1,4 +1,4 @@
-"""The reasons that can clash: the project's own lines, facts of packages, and the rules of building with dune."""
+"""The reasons that can clash: the project's lines, facts of packages, and the rules of building with dune."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One grounding of everything that must hold, each reason under a guard, and of what may be loosened.
 
-It answers both questions that an unsolvable request raises: which reasons clash, none of which can be left out
-(`Relaxation.clash`), and which smallest edits leave no clash (`Relaxation.edits`).
+It answers both questions that an unsolvable request raises: which reasons clash, none of which can be left
+out (`Relaxation.clash`), and which smallest edits leave no clash (`Relaxation.edits`).
 """
 
 from __future__ import annotations
@@ -57,9 +57,8 @@ class Relaxation:
         self.wanted: dict[Edit, tuple[Wanted, ...]] = {}
         facts = [self.problem.facts, *self._because(), *self._general(), *self._loose()]
         facts += [f"guard({number})." for number in self.reasons.values()]
-        self.control: Any = clingo.Control(
-            ["--models=1", "--opt-strategy=usc"], logger=lambda code, message: None
-        )
+        arguments = ["--models=1", "--opt-strategy=usc"]
+        self.control: Any = clingo.Control(arguments, logger=lambda code, message: None)
         self.control.add("base", [], "\n".join((encoding("choice"), encoding("relaxed"), *facts)))
         self.control.ground([("base", [])])
 
@@ -81,10 +80,10 @@ class Relaxation:
     def _general(self) -> Iterator[str]:
         problem, platforms = self.problem, self.request.platforms
         for index, candidate in enumerate(problem.candidates):
-            for number, platform in enumerate(platforms):
-                if not candidate.available[number]:
+            for place, platform in enumerate(platforms):
+                if not candidate.available[place]:
                     x = self._number(Reason(candidate.name, Relation.UNAVAILABLE, platform.targets))
-                    yield f"guards_available({index},{number},{x})."
+                    yield f"guards_available({index},{place},{x})."
             if candidate.outsider:
                 x = self._number(Reason(candidate.name, Relation.FOREIGN))
                 yield f"guards_foreign({self.numbers[candidate.name]},{x})."
@@ -95,8 +94,8 @@ class Relaxation:
             yield f"guards_class({number},{self._number(Reason('', Relation.CLASS, (name,)))})."
         for number, name in enumerate(problem.dev_repos):
             yield f"guards_archive({number},{self._number(Reason('', Relation.ARCHIVE, (name,)))})."
-        for index, platform, bound in self.excluded:
-            yield f"excluded({index},{platform},{bound})."
+        for index, place, bound in self.excluded:
+            yield f"excluded({index},{place},{bound})."
         for bound in sorted({bound for _, _, bound in self.excluded}):
             yield f"guards_bound({bound},{self._number(self._bound_reason(bound))})."
 
@@ -129,10 +128,8 @@ class Relaxation:
         for bound, restriction in enumerate(self.request.restrictions):
             if not any(where == bound for _, _, where in self.excluded):
                 continue
-            dependency = Dependency(restriction.name, restriction.condition)
-            found = (
-                reduction.wanted(dependency, restriction.name, Version.parse("")) for reduction in reductions
-            )
+            name, dependency = restriction.name, Dependency(restriction.name, restriction.condition)
+            found = (reduction.wanted(dependency, name, Version.parse("")) for reduction in reductions)
             wanted = [w for w in found if w is not None]
             edit = Edit(
                 Kind.BOUND,
@@ -223,7 +220,7 @@ class Relaxation:
         return Clash(core, self._wordings(core), self._refused(core)) if core else None
 
     def holds_without(self, clash: Clash, left_out: Reason) -> bool:
-        """Whether the other reasons of a clash do not clash; false would mean that it could be told shorter."""
+        """Whether the other reasons of a clash hold together, as they do if it is told as shortly as may be."""
         only = next((n for n, p in enumerate(self.request.platforms) if p.targets == clash.targets), None)
         return self._core([reason for reason in clash.reasons if reason != left_out], only=only) is None
 
@@ -266,15 +263,27 @@ class Relaxation:
         if taken is None or edit.kind not in (Kind.BOUND, Kind.DEPENDENCY, Kind.PORT):
             return edit
         if edit.kind is Kind.PORT:
-            return replace(edit, version=taken.version)
+            return replace(edit, version=taken.version, serves=self._needing(edit.name, chosen))
         left = (Wanted(edit.name, eased_bounds(w.bounds, taken.version)) for w in self.wanted[edit])
         after = " & ".join(dict.fromkeys(map(str, left)))
-        if (
-            edit.bound is not None
-            and eased(self.request.restrictions[edit.bound].condition, taken.version) is None
-        ):
-            after = ""
+        if edit.bound is not None:
+            condition = self.request.restrictions[edit.bound].condition
+            after = "" if eased(condition, taken.version) is None else after
         return replace(edit, version=taken.version, after=after)
+
+    def _needing(self, name: str, chosen: set[int]) -> tuple[str, ...]:
+        """Who needs a package, of what an answer has from the roots on."""
+        taken = {c.name: c for c in (self.problem.candidates[index] for index in sorted(chosen))}
+        needing: list[str] = []
+        reached = [root.name for root in self.request.roots]
+        for who in reached:
+            needs = [need for part in taken[who].needs for need in part] if who in taken else []
+            for whom in dict.fromkeys(wanted.name for need in needs for wanted in wanted_in(need)):
+                if whom == name and who not in needing:
+                    needing.append(who)
+                if whom in taken and whom not in reached:
+                    reached.append(whom)
+        return tuple(needing)
 
     # Cores
 

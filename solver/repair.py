@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
 from itertools import islice
 
 from solver.edit import Edit, Kind, edited
 from solver.explanation import End, Explanation
 from solver.formula import dependencies_in
 from solver.optimise import is_solvable
-from solver.reason import Relation
 from solver.relaxation import Relaxation
 from solver.request import Request
 from solver.universe import PackageIndex, build_universe
@@ -33,8 +32,8 @@ def repairs(
     """At most five repairs, the cheapest first: fewest edits, and of these the mildest.
 
     A misspelt name comes first. Relaxing a bound of the user's own comes before installing a package outside,
-    this before porting it, and giving up a target last; where a target is made by a cross compiler, which sees
-    nothing that is installed outside, porting comes before.
+    this before porting it, and giving up a target last; where a target is made by a cross compiler, which
+    sees nothing that is installed outside, porting comes before.
 
     Args:
         names: of all packages there are, among which a misspelt one is looked for.
@@ -42,35 +41,36 @@ def repairs(
     request = relaxation.request
     found: list[Repair] = []
     smallest = 0
-    for edits in _candidates(relaxation, explanation, names):
+    for edits in _candidates(relaxation, index, explanation, names):
         if smallest and len(edits) > smallest + 1:
             break
-        told = tuple(_told(edit, explanation) for edit in edits)
-        if is_solvable(build_universe(*edited(request, index, told))):
+        if is_solvable(build_universe(*edited(request, index, edits))):
             smallest = smallest or len(edits)
-            found.append(Repair(told))
+            found.append(Repair(edits))
         if len(found) == MOST_REPAIRS:
             break
     return tuple(found)
 
 
 def _candidates(
-    relaxation: Relaxation, explanation: Explanation, names: Sequence[str]
+    relaxation: Relaxation, index: PackageIndex, explanation: Explanation, names: Sequence[str]
 ) -> Iterator[tuple[Edit, ...]]:
-    misspelt = _renamed(relaxation.request, explanation, names)
-    if misspelt:
-        yield misspelt
+    request = relaxation.request
+    roots = {root.name for root in request.roots}
+    told = {missing.name for missing in explanation.missing if missing.end is End.UNKNOWN}
+    all_unknown = {name for name in request.direct - roots if not index.packages(name)}
+    misspelt = dict.fromkeys(_renamed(request, unknown, names) for unknown in (told, all_unknown) if told)
+    yield from filter(None, misspelt)
     yield from islice(relaxation.edits(), _MOST_TRIED)
 
 
-def _renamed(request: Request, explanation: Explanation, names: Sequence[str]) -> tuple[Edit, ...]:
-    """Every name that the roots misspell, as its nearest; nothing where one has none."""
-    unknown = {missing.name for missing in explanation.missing if missing.end is End.UNKNOWN}
+def _renamed(request: Request, unknown: Set[str], names: Sequence[str]) -> tuple[Edit, ...]:
+    """Every one of the ``unknown`` names that the roots use as its nearest; nothing where one has none."""
     places = request.root_places or {}
     edits = []
     for root in request.roots:
         for name in sorted({d.name for d in dependencies_in(root.depends)} & unknown):
-            near = difflib.get_close_matches(name, names, n=1)
+            near = nearest(name, names)
             if not near:
                 return ()
             place = places.get((root.name, name), "")
@@ -78,13 +78,6 @@ def _renamed(request: Request, explanation: Explanation, names: Sequence[str]) -
     return tuple(edits)
 
 
-def _told(edit: Edit, explanation: Explanation) -> Edit:
-    """``edit`` with what it serves."""
-    if edit.kind not in (Kind.PROVIDED, Kind.PORT):
-        return edit
-    needing = [
-        step.reason.who
-        for step in explanation.steps
-        if step.reason.relation is Relation.NEEDS and edit.name in step.reason.whom
-    ]
-    return replace(edit, serves=tuple(dict.fromkeys(needing)))
+def nearest(name: str, names: Sequence[str]) -> tuple[str, ...]:
+    """At most three of ``names`` that look like ``name``, the most alike first."""
+    return tuple(difflib.get_close_matches(name, names, n=3, cutoff=0.7))

@@ -5,15 +5,17 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from pathlib import Path
 
 from monorepo.cli.formulas import plain
 from monorepo.cli.repairs import repair_data, repair_lines
-from monorepo.document import nearest_hint
 from monorepo.errors import UnsolvableError
 from monorepo.lock.answer import NoAnswerError
-from monorepo.repairing import by_hand
-from solver.explanation import Cause, Demand, End, Explanation, Missing, Step
+from monorepo.manifest import FILE
+from monorepo.repairing import by_hand, located
+from solver.explanation import Cause, End, Explanation, Missing, Step
 from solver.reason import Relation
+from solver.repair import nearest
 from solver.request import Request
 from solver.version import Version
 
@@ -23,15 +25,15 @@ _WIDTH = 98
 """Of a line before it is indented below the error."""
 
 
-def in_words(error: UnsolvableError, *, verbose: bool = False) -> UnsolvableError:
+def in_words(error: UnsolvableError, folder: Path, *, verbose: bool = False) -> UnsolvableError:
     """``error`` with its explanation, where it has one, told in its details and hint."""
     if not isinstance(error, NoAnswerError):
         return error
     reason = f"{error.reason}: {headline(error.explanation)}"
     hint = _hint(error)
-    repairs = repair_lines(error.repairs)
-    steps = list(derivation(error.explanation, error.request, verbose=verbose))
-    room = _MOST_LINES - len(repairs) - len(wrapped(reason)) - (1 if hint else 0)
+    repairs = repair_lines([located(repair, folder) for repair in error.repairs])
+    steps = list(derivation(error, verbose=verbose))
+    room = _MOST_LINES - 1 - len(repairs) - (1 if hint else 0)
     if not verbose and len(steps) > room:
         # The end tells the culprit, and the beginning where it comes from.
         left_out = len(steps) - room + 1
@@ -41,20 +43,22 @@ def in_words(error: UnsolvableError, *, verbose: bool = False) -> UnsolvableErro
     return UnsolvableError(reason, error.place, hint, (*steps, *repairs))
 
 
-def as_data(error: NoAnswerError) -> dict[str, object]:
+def as_data(error: NoAnswerError, folder: Path) -> dict[str, object]:
     """The same as values for a script."""
     told = error.explanation
     return {
         "error": f"{error.reason}: {headline(told)}",
         "class": told.cause.value,
         "targets": list(told.targets),
-        "steps": [_step_data(step, told, error.request) for step in told.steps],
-        "missing": [_missing_data(missing) for missing in told.missing],
-        "repairs": [repair_data(number, repair) for number, repair in enumerate(error.repairs, 1)],
+        "steps": [_step_data(step, error.request) for step in told.steps],
+        "missing": [_missing_data(missing, error.names) for missing in told.missing],
+        "repairs": [
+            repair_data(number, located(repair, folder)) for number, repair in enumerate(error.repairs, 1)
+        ],
     }
 
 
-def _step_data(step: Step, told: Explanation, request: Request) -> dict[str, object]:
+def _step_data(step: Step, request: Request) -> dict[str, object]:
     return {
         "who": step.reason.who,
         "relation": step.reason.relation.name.lower(),
@@ -68,7 +72,7 @@ def _step_data(step: Step, told: Explanation, request: Request) -> dict[str, obj
     }
 
 
-def _missing_data(missing: Missing) -> dict[str, object]:
+def _missing_data(missing: Missing, names: Sequence[str]) -> dict[str, object]:
     return {
         "name": missing.name,
         "why": missing.end.value,
@@ -76,7 +80,8 @@ def _missing_data(missing: Missing) -> dict[str, object]:
         "rejected": [
             {"version": str(r.version), "why": r.why.value, "detail": r.detail} for r in missing.rejections
         ],
-        "text": list(_missing(missing)),
+        "nearest": list(nearest(missing.name, names)) if missing.end is End.UNKNOWN else [],
+        "text": list(_missing(missing, names)),
     }
 
 
@@ -95,16 +100,21 @@ def headline(told: Explanation) -> str:
             names = _names(told, Relation.FOREIGN)
             return f"{_series(names)} {'does' if len(names) == 1 else 'do'} not build with dune{on}"
         case Cause.UNAVAILABLE:
-            reason = next(s.reason for s in told.steps if s.reason.relation is Relation.UNAVAILABLE)
-            return f"{reason.who} is not available on {', '.join(reason.whom)}"
+            hidden = [s.reason for s in told.steps if s.reason.relation is Relation.UNAVAILABLE]
+            if len(hidden) == 1:
+                return f"{hidden[0].who} is not available on {_series(hidden[0].whom)}"
+            targets = [target for reason in hidden for target in reason.whom]
+            return f"no version of {hidden[0].who} is available on all of {_series(targets)}"
         case Cause.UNUSABLE:
             return f"{lacking} cannot be used{on}"
         case Cause.COMPILER:
             return f"another compiler is needed{_compiler_range(told)}{on}"
         case Cause.RANGE:
-            return f"there is no such version of {lacking}{on}"
+            asked = told.missing[-1].asked
+            such = plain(f"{lacking} {{{asked[0]}}}") if len(asked) == 1 else f"such version of {lacking}"
+            return f"there is no {such}{on}"
         case Cause.CONFLICT:
-            return f"{_series(_rivals(told))} cannot be had together{on}"
+            return f"{_conflict(told)}{on}"
 
 
 def _names(told: Explanation, relation: Relation) -> list[str]:
@@ -122,35 +132,40 @@ def _compiler_range(told: Explanation) -> str:
     return ""
 
 
-def _rivals(told: Explanation) -> list[str]:
-    """The packages that cannot stand together."""
+def _conflict(told: Explanation) -> str:
+    """What cannot stand together, in one clause."""
     for step in told.steps:
         if step.reason.relation is Relation.CONFLICTS:
-            return [step.reason.who, *step.reason.whom]
+            return f"{step.reason.who} conflicts with {_series(step.reason.whom, 'or')}"
         if step.reason.relation is Relation.CLASS:
-            return list(step.members)
-    roots = {step.reason.whom[0] for step in told.steps if not step.reason.who and step.reason.whom}
-    lacking = {missing.name for missing in told.missing}
-    asking = [
-        s.reason.who
-        for s in told.steps
-        if s.reason.relation is Relation.NEEDS and (lacking & set(s.reason.whom) or not lacking)
-    ]
-    names = [name for name in dict.fromkeys(asking) if name not in roots]
-    direct = [name for s in told.steps if s.reason.who in roots for name in s.reason.whom]
-    return (names if len(names) > 1 else list(dict.fromkeys(direct + names))) or sorted(roots)
+            return f"{_series(step.members)} exclude each other"
+    needs = [step.reason for step in told.steps if step.reason.relation is Relation.NEEDS]
+    for missing in told.missing:
+        asking = dict.fromkeys(reason.who for reason in needs if missing.name in reason.whom)
+        return f"no version of {missing.name} is right for {_series(list(asking))}"
+    wanted = dict.fromkeys(name for step in told.steps if step.place for name in step.reason.whom)
+    return f"{_series(list(wanted))} cannot be had together" if wanted else "its parts cannot be had together"
 
 
-def derivation(told: Explanation, request: Request, *, verbose: bool = False) -> Iterator[str]:
+def derivation(error: NoAnswerError, *, verbose: bool = False) -> Iterator[str]:
     """The steps, each in one line or several, and where they end."""
+    told, request = error.explanation, error.request
     roots = {root.name for root in request.roots}
+    compilers = frozenset() if verbose else told.compilers
     for step in told.steps:
+        if step.reason.who in compilers and step.reason.relation is not Relation.BOUND:
+            continue  # how compilers are made of packages is of no interest: they end below
         if step.reason.relation is Relation.ASKED and roots.issuperset(step.reason.whom):
             continue  # that a root is wanted goes without saying
         for line in _step(step, request, verbose=verbose):
             yield from wrapped(line)
     for missing in told.missing:
-        for line in _missing(missing):
+        if _COMPILER in compilers.intersection(m.name for m in told.missing):
+            if missing.name == _COMPILER:
+                newest, oldest = missing.candidates[0], missing.candidates[-1]
+                yield f"of the compiler there is {_run((newest, oldest))}"
+            continue
+        for line in _missing(missing, error.names):
             yield from wrapped(line)
 
 
@@ -178,10 +193,8 @@ def _step(step: Step, request: Request, *, verbose: bool) -> Iterator[str]:
         case Relation.ARCHIVE:
             yield f"what is vendored from {whom} must come from one archive"
         case Relation.UNAVAILABLE:
-            yield (
-                _fact(step, "is available", "is not available", "are not available")
-                + f" on {', '.join(step.reason.whom)}"
-            )
+            fact = _fact(step, "is available", "is not available", "are not available")
+            yield f"{fact} on {_series(step.reason.whom)}"
         case Relation.FOREIGN:
             yield _fact(step, "builds with dune", "does not build with dune", "do not build with dune")
             if step.ports:
@@ -204,50 +217,36 @@ def _ports(who: str, step: Step) -> str:
 
 
 def _demands(step: Step, request: Request, verbs: tuple[str, str], *, verbose: bool) -> Iterator[str]:
+    """What the versions of a package ask for, those together that ask for the same."""
     who = step.reason.who
-    place = f" ({step.place})" if step.place else ""
     if any(root.name == who for root in request.roots):
-        yield f"{who} {verbs[0]} {_wordings(step.demands)}{place}"
+        wordings = " & ".join(plain(demand.wording, whole=verbose) for demand in step.demands)
+        yield f"{who} {verbs[0]} {wordings} ({step.place})"
         return
-    shown = (
-        step.demands if verbose or len(step.demands) <= _MOST_DEMANDS else step.demands[: _MOST_DEMANDS - 1]
-    )
-    for number, demand in enumerate(shown):
-        verb = verbs[len(demand.versions) > 1]
-        if len(step.known) == len(demand.versions) > 1:
-            yield f"every version of {who} {verbs[0]} {plain(demand.wording)}{place}"
-        else:
-            subject = (
-                f"  and {_range(demand.versions, step.known)}" if number else _subject(who, demand, step)
-            )
-            yield f"{subject} {verb} {plain(demand.wording)}{place}"
-    left = [version for demand in step.demands[len(shown) :] for version in demand.versions]
+    most = len(step.demands) if verbose or len(step.demands) <= _MOST_DEMANDS else _MOST_DEMANDS - 1
+    for number, demand in enumerate(step.demands[:most]):
+        several = len(demand.versions) > 1
+        versions, verb = _range(demand.versions, step.known), verbs[several]
+        subject = f"  and {versions}" if number else f"{who} {versions}"
+        if several and len(step.known) == len(demand.versions):
+            subject, verb = f"every version of {who}", verbs[0]
+        yield f"{subject} {verb} {plain(demand.wording, whole=verbose)}"
+    left = {version for demand in step.demands[most:] for version in demand.versions}
     if left:
-        whom = " or ".join(step.reason.whom)
-        yield f"  and {_range(sorted(left, reverse=True), step.known)} {verbs[1]} other versions of {whom}"
-
-
-def _subject(who: str, demand: Demand, step: Step) -> str:
-    return f"{who} {_range(demand.versions, step.known)}"
-
-
-def _wordings(demands: Sequence[Demand]) -> str:
-    return " & ".join(plain(demand.wording) for demand in demands)
+        others = " or ".join(step.reason.whom)
+        versions = _range(sorted(left, reverse=True), step.known)
+        yield f"  and {versions} {verbs[len(left) > 1]} other versions of {others}"
 
 
 def _range(versions: Sequence[Version], known: Sequence[Version]) -> str:
-    """Versions, newest first, as people say them; a gap between them shows where ``known`` has others there."""
+    """Versions, newest first, as people say them; gaps show where ``known`` has others between."""
     wanted = set(versions)
     runs: list[list[Version]] = []
     for inside, group in groupby(known, key=wanted.__contains__):
         if inside:
             runs.append(list(group))
     if len(runs) > _MOST_DEMANDS or not runs:
-        return (
-            f"{versions[-1]} to {versions[0]} ({len(versions)} of them)"
-            if len(versions) > 1
-            else str(versions[0])
-        )
+        return f"{_run(versions)} ({len(versions)} of them)" if len(versions) > 1 else str(versions[0])
     return _series([_run(run) for run in reversed(runs)])
 
 
@@ -263,10 +262,13 @@ def _series(words: Sequence[str], joint: str = "and") -> str:
     return f"{', '.join(words[:-1])} {joint} {words[-1]}"
 
 
-def _missing(missing: Missing) -> Iterator[str]:
+def _missing(missing: Missing, names: Sequence[str]) -> Iterator[str]:
     match missing.end:
         case End.UNKNOWN:
-            yield f"no repository has a package {missing.name}"
+            near = nearest(missing.name, names)
+            told = f"; the nearest names are {_series(near)}" if len(near) > 1 else ""
+            told = f"; the nearest name is {near[0]}" if len(near) == 1 else told
+            yield f"no repository has a package {missing.name}{told}"
         case End.ABSENT if not missing.rejections:
             yield _absent(missing)
         case End.APART if not missing.rejections:
@@ -290,11 +292,13 @@ def _absent(missing: Missing) -> str:
 
 
 def _hint(error: NoAnswerError) -> str:
-    for number, repair in enumerate(error.repairs, 1):
-        if not any(map(by_hand, repair.edits)):
-            return f"mono lock --apply {number} makes that change and locks"
-    for missing in error.explanation.missing:
-        if missing.end is End.UNKNOWN:
-            near = nearest_hint(missing.name, error.names)
-            return near if near.startswith("did") else "is its repository among those of mono.toml?"
-    return "" if error.repairs else "no small edit would help; mono lock --upgrade asks for what is newer"
+    numbers = [str(n) for n, repair in enumerate(error.repairs, 1) if not any(map(by_hand, repair.edits))]
+    if len(numbers) == 1:
+        return f"mono lock --apply {numbers[0]} makes change {numbers[0]}, and locks"
+    if numbers:
+        return f"mono lock --apply N makes change N, and locks; N is {_series(numbers, 'or')}"
+    if error.repairs:
+        return ""
+    if error.explanation.cause is Cause.UNKNOWN:
+        return f"are all repositories that the project needs in {FILE}?"
+    return "no small change to the project would help; mono lock --upgrade looks for newer packages"

@@ -7,14 +7,15 @@ import re
 _CONDITION = re.compile(r"(?P<name>[^\s{}()|&]+) \{(?P<bounds>[^{}]*)\}")
 
 
-def plain(wording: str) -> str:
-    """opam's syntax without its braces and quotes."""
+def plain(wording: str, *, whole: bool = False) -> str:
+    """opam's syntax without its braces and quotes; a choice among many is shortened unless ``whole``."""
 
     def outside(found: re.Match[str]) -> str:
         bounds = found["bounds"].strip()
         return f"{found['name']} ({bounds})" if " | " in bounds else f"{found['name']} {bounds}"
 
-    return _shortened(_CONDITION.sub(outside, wording).replace('"', ""))
+    text = _CONDITION.sub(outside, wording).replace('"', "")
+    return text if whole else _shortened(text)
 
 
 def _shortened(text: str) -> str:

@@ -6,7 +6,6 @@ import textwrap
 from collections.abc import Sequence
 
 from monorepo.cli.formulas import plain
-from monorepo.manifest import FILE
 from monorepo.repairing import by_hand
 from solver.edit import Edit, Kind
 from solver.repair import Repair
@@ -57,21 +56,26 @@ def in_words(edit: Edit) -> str:
     at = f" ({edit.place})" if edit.place else ""
     match edit.kind:
         case Kind.RENAME:
-            return f"write {edit.name} for {edit.before}{at}"
+            return f"write {edit.name} for {edit.before}{at}{_generated(edit)}"
         case Kind.BOUND | Kind.DEPENDENCY:
-            return _bound_in_words(edit) + at
+            return f"{_bound_in_words(edit)}{at}{_generated(edit)}"
         case Kind.PROVIDED:
-            return f"install {edit.name} with opam, and name it in solve.provided ({FILE})"
+            return f"install {edit.name} with opam, and name it in solve.provided{at}"
         case Kind.PORT:
-            then = f", which {' and '.join(edit.serves)} could then use" if edit.serves else ""
+            serves = list(edit.serves) if len(edit.serves) < 4 else [*edit.serves[:2], "others"]
+            then = f", which {' and '.join(serves)} could then use" if serves else ""
             return f"port {edit.name} {edit.version} to dune by hand{then}"
         case Kind.TARGET:
-            return f"give up {edit.name}: drop it from targets.build ({FILE})"
+            return f"give up {edit.name}: drop it from targets.build{at}"
+
+
+def _generated(edit: Edit) -> str:
+    return f" by hand: dune writes {edit.root}.opam" if by_hand(edit) else ""
 
 
 def _bound_in_words(edit: Edit) -> str:
     before, after = plain(edit.before), plain(edit.after)
-    if not after:
+    if after in ("", edit.name):
         return f"drop the bound {before}"
     change = f"ask for {after} instead of {before}"
     return f"allow the prerelease {edit.version}: {change}" if "~" in str(edit.version) else change

@@ -141,7 +141,9 @@ def _difference(before: Path, after: Path) -> Iterator[str]:
 
 def _written(class_: str, message: str, applied: list[tuple[int, str]]) -> str:
     parts = [f"\n[says]\nclass = \"{class_}\"\nmessage = '''\n{message}'''\n"]
-    parts += [f"\n[[applied]]\nrepair = {n}\ndifference = '''\n{difference}'''\n" for n, difference in applied]
+    parts += [
+        f"\n[[applied]]\nrepair = {n}\ndifference = '''\n{difference}'''\n" for n, difference in applied
+    ]
     return "".join(parts)
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     "number",
     type=int,
     metavar="N",
-    help="Make the N-th repair that a failed lock offered, and lock.",
+    help="Make change N of those that a failed lock offered, and lock.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was locked, or what differs, as JSON.")
 @click.pass_context
@@ -44,7 +44,7 @@ def command(context: click.Context, check: bool, upgrade: bool, number: int | No
     if check and number is not None:
         raise click.UsageError("--check and --apply exclude each other", context)
     settings = settings_of(context)
-    with _told_as_json(as_json):
+    with _told_as_json(settings, as_json):
         if check:
             check_lock(settings, as_json)
         else:
@@ -52,7 +52,7 @@ def command(context: click.Context, check: bool, upgrade: bool, number: int | No
 
 
 @contextmanager
-def _told_as_json(as_json: bool) -> Iterator[None]:
+def _told_as_json(settings: Settings, as_json: bool) -> Iterator[None]:
     """Where there is no answer, a script gets the reasons as well."""
     try:
         yield
@@ -62,7 +62,7 @@ def _told_as_json(as_json: bool) -> Iterator[None]:
         if as_json and isinstance(error, NoAnswerError):
             from monorepo.cli.explanation import as_data
 
-            print_json(as_data(error))
+            print_json(as_data(error, settings.directory))
         raise
 
 
