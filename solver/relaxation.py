@@ -220,7 +220,7 @@ class Relaxation:
         return Clash(core, self._wordings(core), self._refused(core)) if core else None
 
     def holds_without(self, clash: Clash, left_out: Reason) -> bool:
-        """Whether the other reasons of a clash hold together, as they do if it is told as shortly as may be."""
+        """Whether the other reasons of a clash hold together, as they do where it is told in short."""
         only = next((n for n, p in enumerate(self.request.platforms) if p.targets == clash.targets), None)
         return self._core([reason for reason in clash.reasons if reason != left_out], only=only) is None
 
@@ -249,7 +249,7 @@ class Relaxation:
         best: tuple[list[int], set[int]] | None = None
         with self.control.solve(assumptions=assumptions, yield_=True) as handle:
             for model in handle:
-                symbols = model.symbols(atoms=True)
+                symbols = model.symbols(shown=True)
                 numbers = sorted(s.arguments[0].number for s in symbols if s.name == "loosened")
                 chosen = {s.arguments[0].number for s in symbols if s.name == "chosen"}
                 best = numbers, chosen

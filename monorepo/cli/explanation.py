@@ -12,6 +12,7 @@ from monorepo.cli.repairs import repair_data, repair_lines
 from monorepo.errors import UnsolvableError
 from monorepo.lock.answer import NoAnswerError
 from monorepo.manifest import FILE
+from monorepo.project import COMPILER
 from monorepo.repairing import by_hand, located
 from solver.explanation import Cause, End, Explanation, Missing, Step
 from solver.reason import Relation
@@ -122,13 +123,16 @@ def _names(told: Explanation, relation: Relation) -> list[str]:
 
 
 def _compiler_range(told: Explanation) -> str:
-    """Who asks for which compiler: of the packages, not of the project, which states its own."""
-    for step in reversed(told.steps):
-        compilers = told.compilers.intersection(step.reason.whom)
-        if step.reason.relation is Relation.NEEDS and compilers and step.reason.who not in told.compilers:
-            if step.place and len(told.steps) > 2:
-                continue
-            return f": {step.reason.who} wants {plain(step.demands[0].wording)}"
+    """Who wants which compiler: a package, for what the project wants it states itself, or else a root."""
+    wanting = [
+        step
+        for step in reversed(told.steps)
+        if step.reason.relation is Relation.NEEDS
+        and told.compilers.intersection(step.reason.whom)
+        and step.reason.who not in told.compilers
+    ]
+    for step in sorted(wanting, key=lambda step: bool(step.place))[:1]:
+        return f": {step.reason.who} wants {plain(step.demands[0].wording)}"
     return ""
 
 
@@ -151,22 +155,21 @@ def derivation(error: NoAnswerError, *, verbose: bool = False) -> Iterator[str]:
     """The steps, each in one line or several, and where they end."""
     told, request = error.explanation, error.request
     roots = {root.name for root in request.roots}
-    compilers = frozenset() if verbose else told.compilers
+    compiler = next((missing for missing in told.missing if missing.name == COMPILER), None)
+    # Of what packages a compiler is made is of no interest where no compiler will do.
+    hidden = frozenset() if compiler is None or verbose else told.compilers
     for step in told.steps:
-        if step.reason.who in compilers and step.reason.relation is not Relation.BOUND:
-            continue  # how compilers are made of packages is of no interest: they end below
         if step.reason.relation is Relation.ASKED and roots.issuperset(step.reason.whom):
             continue  # that a root is wanted goes without saying
-        for line in _step(step, request, verbose=verbose):
-            yield from wrapped(line)
+        if step.reason.who not in hidden or step.reason.relation is Relation.BOUND:
+            for line in _step(step, request, verbose=verbose):
+                yield from wrapped(line)
+    if compiler is not None and compiler.candidates and hidden:
+        yield f"the compilers there are go from {compiler.candidates[-1]} to {compiler.candidates[0]}"
     for missing in told.missing:
-        if _COMPILER in compilers.intersection(m.name for m in told.missing):
-            if missing.name == _COMPILER:
-                newest, oldest = missing.candidates[0], missing.candidates[-1]
-                yield f"of the compiler there is {_run((newest, oldest))}"
-            continue
-        for line in _missing(missing, error.names):
-            yield from wrapped(line)
+        if missing.name not in hidden:
+            for line in _missing(missing, error.names):
+                yield from wrapped(line)
 
 
 def wrapped(line: str) -> list[str]:
