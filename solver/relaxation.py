@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from solver.conflict import smallest_clash
 from solver.edit import Edit, Kind, can_be_eased, distance, eased, eased_bounds
 from solver.formula import AllOf, Dependency
 from solver.nature import Nature
@@ -210,19 +211,20 @@ class Relaxation:
         Most often one target alone has no answer, and its story is shorter: it is told if there is one.
         """
         platforms = self.request.platforms
-        alone = [n for n in range(len(platforms)) if self._core(self.reasons, only=n) is not None]
-        order = _from_the_roots(self.reasons)
+        alone = [number for number in range(len(platforms)) if self._clashes(self.reasons, number)]
         for number in alone[:1]:
-            core = self._smallest(order, only=number)
+            core = self._smallest(number)
             targets = platforms[number].targets if len(alone) < len(platforms) else ()
             return Clash(core, self._wordings(core, number), self._refused(core), targets)
-        core = self._smallest(order) if len(platforms) > 1 else ()
-        return Clash(core, self._wordings(core), self._refused(core)) if core else None
+        if not self._clashes(self.reasons):
+            return None
+        core = self._smallest()
+        return Clash(core, self._wordings(core), self._refused(core))
 
     def holds_without(self, clash: Clash, left_out: Reason) -> bool:
         """Whether the other reasons of a clash hold together, as they do where it is told in short."""
         only = next((n for n, p in enumerate(self.request.platforms) if p.targets == clash.targets), None)
-        return self._core([reason for reason in clash.reasons if reason != left_out], only=only) is None
+        return not self._clashes([reason for reason in clash.reasons if reason != left_out], only)
 
     def edits(self) -> Iterator[tuple[Edit, ...]]:
         """Sets of edits after which nothing clashes, none with a part that would do, the cheapest first.
@@ -263,7 +265,7 @@ class Relaxation:
         if taken is None or edit.kind not in (Kind.BOUND, Kind.DEPENDENCY, Kind.PORT):
             return edit
         if edit.kind is Kind.PORT:
-            return replace(edit, version=taken.version, serves=self._needing(edit.name, chosen))
+            return replace(edit, version=taken.version)
         left = (Wanted(edit.name, eased_bounds(w.bounds, taken.version)) for w in self.wanted[edit])
         after = " & ".join(dict.fromkeys(map(str, left)))
         if edit.bound is not None:
@@ -271,49 +273,30 @@ class Relaxation:
             after = "" if eased(condition, taken.version) is None else after
         return replace(edit, version=taken.version, after=after)
 
-    def _needing(self, name: str, chosen: set[int]) -> tuple[str, ...]:
-        """Who needs a package, of what an answer has from the roots on."""
-        taken = {c.name: c for c in (self.problem.candidates[index] for index in sorted(chosen))}
-        needing: list[str] = []
-        reached = [root.name for root in self.request.roots]
-        for who in reached:
-            needs = [need for part in taken[who].needs for need in part] if who in taken else []
-            for whom in dict.fromkeys(wanted.name for need in needs for wanted in wanted_in(need)):
-                if whom == name and who not in needing:
-                    needing.append(who)
-                if whom in taken and whom not in reached:
-                    reached.append(whom)
-        return tuple(needing)
+    # Clashes
 
-    # Cores
+    def _smallest(self, only: int | None = None) -> tuple[Reason, ...]:
+        """The reasons of a clash, those near the roots if there is a choice."""
+        return tuple(
+            smallest_clash(_from_the_roots(self.reasons), lambda reasons: self._clashes(reasons, only))
+        )
 
-    def _smallest(self, reasons: Sequence[Reason], only: int | None = None) -> tuple[Reason, ...]:
-        core = self._core(reasons, only=only) or ()
-        for reason in sorted(core, key=_dispensability):
-            if reason in core:
-                shrunk = self._core([other for other in core if other != reason], only=only)
-                core = core if shrunk is None else shrunk
-        return core
-
-    def _core(self, reasons: Iterable[Reason], only: int | None = None) -> tuple[Reason, ...] | None:
-        """Some of ``reasons`` that clash, in their order; None where they do not."""
-        guards = {_atom(self.control, "active", self.reasons[reason]): reason for reason in reasons}
-        fixed = [*self._as_asked(only), (_atom(self.control, "all_said"), True)]
-        core = self._unsatisfiable([*fixed, *((literal, True) for literal in guards)])
-        return None if core is None else tuple(guards[literal] for literal in guards if literal in core)
+    def _clashes(self, reasons: Iterable[Reason], only: int | None = None) -> bool:
+        guards = [_atom(self.control, "active", self.reasons[reason]) for reason in reasons]
+        return not self._holds([*self._as_asked(only), _atom(self.control, "all_said"), *guards])
 
     def _wordings(
         self, core: Sequence[Reason], only: int | None = None
     ) -> dict[Reason, tuple[tuple[Candidate, Need], ...]]:
         """What versions say, of each reason as little as will do."""
-        fixed = [*self._as_asked(only), (_atom(self.control, "all_said"), False)]
-        fixed += [(_atom(self.control, "active", self.reasons[reason]), True) for reason in core]
+        fixed = [*self._as_asked(only), -_atom(self.control, "all_said")]
+        fixed += [_atom(self.control, "active", self.reasons[reason]) for reason in core]
         said = [
             _atom(self.control, "said", self.reasons[reason], number)
             for reason in core
             for number in sorted(self.need_numbers.get(reason, ()))
         ]
-        literals = self._shrunk(fixed, said)
+        literals = set(smallest_clash(said, lambda tried: not self._holds([*fixed, *tried])))
         wordings: dict[Reason, list[tuple[Candidate, Need]]] = {}
         for index, number, relation, need in self.problem.traced:
             candidate = self.problem.candidates[index]
@@ -331,37 +314,17 @@ class Relaxation:
                 refused.setdefault(reason, set()).add(self.problem.candidates[index].version)
         return {reason: frozenset(versions) for reason, versions in refused.items()}
 
-    def _shrunk(self, fixed: Sequence[tuple[int, bool]], literals: Sequence[int]) -> set[int]:
-        """As few of ``literals`` as still clash with what is ``fixed``."""
-
-        def clashing(tried: Iterable[int]) -> list[int] | None:
-            core = self._unsatisfiable([*fixed, *((literal, True) for literal in tried)])
-            return None if core is None else [literal for literal in literals if literal in core]
-
-        left = clashing(literals) or []
-        for literal in tuple(left):
-            if literal in left:
-                left = clashing([other for other in left if other != literal]) or left
-        return set(left)
-
-    def _as_asked(self, only: int | None) -> list[tuple[int, bool]]:
+    def _as_asked(self, only: int | None) -> list[int]:
         """Nothing is loosened, but all platforms are dropped that are not the ``only`` one."""
         return [
-            (
-                _atom(self.control, "loosened", number),
-                edit.kind is Kind.TARGET and only is not None and edit.platform != only,
-            )
+            _atom(self.control, "loosened", number)
+            * (1 if edit.kind is Kind.TARGET and only is not None and edit.platform != only else -1)
             for number, edit in enumerate(self.loosenings)
         ]
 
-    def _unsatisfiable(self, assumptions: Sequence[tuple[int, bool]]) -> frozenset[int] | None:
-        """The assumptions that clash; None where they do not."""
+    def _holds(self, assumptions: Sequence[int]) -> bool:
         self.control.configuration.solve.opt_mode = "ignore"
-        signed = [literal if truth else -literal for literal, truth in assumptions]
-        with self.control.solve(assumptions=signed, yield_=True) as handle:
-            if handle.get().satisfiable:
-                return None
-            return frozenset(handle.core())
+        return bool(self.control.solve(assumptions=assumptions).satisfiable)
 
 
 def _atom(control: Any, name: str, *numbers: int) -> int:
@@ -427,10 +390,7 @@ def _reached(name: str, needed: Mapping[str, set[str]]) -> set[str]:
 
 
 def _from_the_roots(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
-    """The reasons, those near the roots first.
-
-    clingo assumes them in order and stops at the first clash, so that its core holds nothing farther away.
-    """
+    """The reasons in the order in which a story would rather be made of them: those near the roots first."""
     needed: dict[str, set[str]] = {}
     for reason in reasons:
         if reason.relation in (Relation.ASKED, Relation.NEEDS):
@@ -444,23 +404,22 @@ def _from_the_roots(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
             waiting.append(whom)
     farthest = len(distances)
 
-    def nearness(reason: Reason) -> tuple[bool, int, str, tuple[str, ...]]:
+    def nearness(reason: Reason) -> tuple[bool, int, int, str, tuple[str, ...]]:
         general = reason.relation in (Relation.ARCHIVE, Relation.CLASS)
-        return general, distances.get(reason.who, farthest), reason.who, reason.whom
+        distance_ = distances.get(reason.who, farthest)
+        return general, distance_, _EASE.index(reason.relation), reason.who, reason.whom
 
     return tuple(sorted(reasons, key=nearness))
 
 
-def _dispensability(reason: Reason) -> tuple[int, str, tuple[str, ...]]:
-    """Reasons that are harder to follow come first: they are tried without first."""
-    order = [
-        Relation.ARCHIVE,
-        Relation.CLASS,
-        Relation.FOREIGN,
-        Relation.UNAVAILABLE,
-        Relation.BOUND,
-        Relation.CONFLICTS,
-        Relation.NEEDS,
-        Relation.ASKED,
-    ]
-    return order.index(reason.relation), reason.who, reason.whom
+_EASE = (
+    Relation.ASKED,
+    Relation.NEEDS,
+    Relation.CONFLICTS,
+    Relation.BOUND,
+    Relation.UNAVAILABLE,
+    Relation.FOREIGN,
+    Relation.CLASS,
+    Relation.ARCHIVE,
+)
+"""The relations, those that are easiest to follow first."""

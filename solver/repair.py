@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from solver.edit import Edit, Kind, edited
 from solver.explanation import End, Explanation
 from solver.formula import dependencies_in
 from solver.optimise import is_solvable
+from solver.reason import Relation
 from solver.relaxation import Relaxation
 from solver.request import Request
 from solver.universe import PackageIndex, build_universe
@@ -46,7 +47,7 @@ def repairs(
             break
         if is_solvable(build_universe(*edited(request, index, edits))):
             smallest = smallest or len(edits)
-            found.append(Repair(edits))
+            found.append(Repair(tuple(_serving(edit, request, explanation) for edit in edits)))
         if len(found) == MOST_REPAIRS:
             break
     return tuple(found)
@@ -81,3 +82,16 @@ def _renamed(request: Request, unknown: Set[str], names: Sequence[str]) -> tuple
 def nearest(name: str, names: Sequence[str]) -> tuple[str, ...]:
     """At most three of ``names`` that look like ``name``, the most alike first."""
     return tuple(difflib.get_close_matches(name, names, n=3, cutoff=0.7))
+
+
+def _serving(edit: Edit, request: Request, explanation: Explanation) -> Edit:
+    """``edit`` with those of the story, or else of the roots, that need what is provided or ported."""
+    if edit.kind not in (Kind.PROVIDED, Kind.PORT):
+        return edit
+    told = (
+        step.reason.who
+        for step in explanation.steps
+        if step.reason.relation is Relation.NEEDS and edit.name in step.reason.whom
+    )
+    roots = (root.name for root in request.roots if (root.name, edit.name) in (request.root_places or {}))
+    return replace(edit, serves=tuple(dict.fromkeys(told)) or tuple(roots))

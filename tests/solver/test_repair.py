@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from solver.conflict import smallest_clash
 from solver.edit import Edit, Kind, eased, edited
 from solver.explanation import Cause, End, explain, explanation_of
 from solver.formula import AllOf, Comparison, Constraint, Text, Variable
@@ -163,6 +164,14 @@ def test_easing(condition: str, version: str, expected: str) -> None:
         for part in parts
     )
     assert told == expected
+
+
+@given(st.lists(st.frozensets(st.integers(0, 9), min_size=1, max_size=4), min_size=1, max_size=4))
+def test_the_smallest_clash(clashes: list[frozenset[int]]) -> None:
+    found = smallest_clash(range(10), lambda items: any(clash <= set(items) for clash in clashes))
+    assert frozenset(found) in clashes
+    assert not any(clash < set(found) for clash in clashes)
+    assert max(found) == min(map(max, clashes))
 
 
 NAMES = ("a", "b", "c", "d")
