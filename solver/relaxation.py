@@ -12,15 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from solver.conflict import smallest_clash
-from solver.edit import Edit, Kind, can_be_eased, distance, eased, eased_bounds
-from solver.formula import AllOf, Dependency
-from solver.nature import Nature
+from solver.edit import Edit, Kind, eased, eased_bounds
+from solver.loosening import Loosening, excluded, loosenings
 from solver.optimise import encoding
-from solver.problem import Problem, write_problem
+from solver.problem import write_problem
 from solver.reason import Reason, Relation
-from solver.reduction import ANY_VERSION, Need, Reduction, Wanted, wanted_in
-from solver.request import Request, package_variables
-from solver.universe import Candidate, PackageIndex, Universe, build_universe
+from solver.reduction import Need, Wanted, wanted_in
+from solver.request import Request
+from solver.universe import Candidate, PackageIndex, build_universe
 from solver.version import Version
 
 _MOST_EDITS = 3
@@ -53,9 +52,8 @@ class Relaxation:
         self.problem = write_problem(self.universe)
         self.numbers = {name: number for number, name in enumerate(self.universe.candidates)}
         self.reasons: dict[Reason, int] = {}
-        self.excluded = _excluded(request, self.problem)
-        self.loosenings: list[Edit] = []
-        self.wanted: dict[Edit, tuple[Wanted, ...]] = {}
+        self.excluded = excluded(request, self.problem)
+        self.loosenings = tuple(loosenings(request, self.universe, self.problem, self.excluded))
         facts = [self.problem.facts, *self._because(), *self._general(), *self._loose()]
         facts += [f"guard({number})." for number in self.reasons.values()]
         arguments = ["--models=1", "--opt-strategy=usc"]
@@ -115,93 +113,10 @@ class Relaxation:
             {Kind.PROVIDED} if cross else {Kind.PORT},
             {Kind.TARGET},
         ]
-        found = [*self._loose_bounds(), *self._loose_dependencies(), *self._loose_foreigners()]
-        found += self._loose_targets()
-        for number, (edit, facts) in enumerate(found):
-            weight = next(weight for weight, kinds in enumerate(mildness) if edit.kind in kinds)
-            self.loosenings.append(edit)
+        for number, loosening in enumerate(self.loosenings):
+            weight = next(weight for weight, kinds in enumerate(mildness) if loosening.edit.kind in kinds)
             yield f"loose({number},{number + 1}). weight({number},{weight})."
-            yield from (fact.replace("@", str(number), 1) for fact in facts)
-
-    def _loose_bounds(self) -> Iterator[tuple[Edit, list[str]]]:
-        """Bounds of mono.toml."""
-        reductions = _reductions(self.request)
-        for bound, restriction in enumerate(self.request.restrictions):
-            if not any(where == bound for _, _, where in self.excluded):
-                continue
-            name, dependency = restriction.name, Dependency(restriction.name, restriction.condition)
-            found = (reduction.wanted(dependency, name, Version.parse("")) for reduction in reductions)
-            wanted = [w for w in found if w is not None]
-            edit = Edit(
-                Kind.BOUND,
-                restriction.name,
-                bound=bound,
-                before=str(wanted[0]),
-                place=restriction.place,
-            )
-            self.wanted[edit] = tuple(wanted)
-            refused = {index for index, _, where in self.excluded if where == bound}
-            yield edit, [f"loosens(@,{bound}).", *self._far(restriction.name, wanted, refused)]
-
-    def _loose_dependencies(self) -> Iterator[tuple[Edit, list[str]]]:
-        """Bounds that the roots give their dependencies."""
-        places = self.request.root_places or {}
-        eased: dict[tuple[str, str], list[tuple[int, int, Wanted]]] = {}
-        for index, number, relation, need in self.problem.traced:
-            candidate = self.problem.candidates[index]
-            own = candidate.nature is Nature.ROOT and relation == "needs"
-            if own and isinstance(need, Wanted) and need.bounds != ANY_VERSION:
-                eased.setdefault((candidate.name, need.name), []).append((index, number, need))
-        for root in self.request.roots:
-            for name in dict.fromkeys(name for who, name in eased if who == root.name):
-                if name not in self.numbers or not all(map(can_be_eased, _conditions(root.depends, name))):
-                    continue
-                needs = eased[root.name, name]
-                wanted = [need for _, _, need in needs]
-                edit = Edit(
-                    Kind.DEPENDENCY,
-                    name,
-                    root=root.name,
-                    before=" & ".join(dict.fromkeys(map(str, wanted))),
-                    place=places.get((root.name, name), ""),
-                )
-                self.wanted[edit] = tuple(wanted)
-                facts = [f"eases(@,{index},{number},{self.numbers[name]})." for index, number, _ in needs]
-                yield edit, facts + self._far(name, wanted)
-
-    def _loose_foreigners(self) -> Iterator[tuple[Edit, list[str]]]:
-        """Packages that do not build with dune: to be installed outside, or ported."""
-        foreign = {c.name for c in self.problem.candidates if c.outsider}
-        needed = _names_needed(self.universe)
-        for name in sorted(foreign):
-            leads = sorted(_reached(name, needed) & foreign - {name})
-            own = [f"leads({self.numbers[name]},{self.numbers[other]})." for other in leads]
-            yield Edit(Kind.PROVIDED, name), [f"provides(@,{self.numbers[name]}).", *own]
-        for name in sorted(foreign):
-            ages = [
-                f"far(@,{index},{self.problem.ages[index]})."
-                for index, candidate in enumerate(self.problem.candidates)
-                if candidate.name == name and candidate.outsider
-            ]
-            yield Edit(Kind.PORT, name), [f"ports(@,{self.numbers[name]}).", *ages]
-
-    def _loose_targets(self) -> Iterator[tuple[Edit, list[str]]]:
-        platforms = self.request.platforms
-        if len(platforms) > 1:
-            for number, platform in enumerate(platforms):
-                name = ", ".join(platform.targets)
-                yield Edit(Kind.TARGET, name, platform=number), [f"drops(@,{number})."]
-
-    def _far(self, name: str, wanted: Sequence[Wanted], refused: set[int] | None = None) -> list[str]:
-        """How far each version is that some of ``wanted`` refuses."""
-        keys = sorted(candidate.version.key for candidate in self.universe.candidates.get(name, ()))
-        facts = []
-        for index, candidate in enumerate(self.problem.candidates):
-            if candidate.name == name and (refused is None or index in refused):
-                far = max(distance(each.bounds, candidate.version, keys) for each in wanted)
-                if far:
-                    facts.append(f"far(@,{index},{far}).")
-        return facts
+            yield from (fact.format(number) for fact in loosening.facts)
 
     # The questions
 
@@ -259,14 +174,15 @@ class Relaxation:
             return None
         return best[0], tuple(self._specific(self.loosenings[number], best[1]) for number in best[0])
 
-    def _specific(self, edit: Edit, chosen: set[int]) -> Edit:
-        """An edit with the version that an answer has."""
+    def _specific(self, loosening: Loosening, chosen: set[int]) -> Edit:
+        """The edit with the version that an answer has."""
+        edit = loosening.edit
         taken = next((c for i in sorted(chosen) if (c := self.problem.candidates[i]).name == edit.name), None)
         if taken is None or edit.kind not in (Kind.BOUND, Kind.DEPENDENCY, Kind.PORT):
             return edit
         if edit.kind is Kind.PORT:
             return replace(edit, version=taken.version)
-        left = (Wanted(edit.name, eased_bounds(w.bounds, taken.version)) for w in self.wanted[edit])
+        left = (Wanted(edit.name, eased_bounds(w.bounds, taken.version)) for w in loosening.wanted)
         after = " & ".join(dict.fromkeys(map(str, left)))
         if edit.bound is not None:
             condition = self.request.restrictions[edit.bound].condition
@@ -318,8 +234,8 @@ class Relaxation:
         """Nothing is loosened, but all platforms are dropped that are not the ``only`` one."""
         return [
             _atom(self.control, "loosened", number)
-            * (1 if edit.kind is Kind.TARGET and only is not None and edit.platform != only else -1)
-            for number, edit in enumerate(self.loosenings)
+            * (1 if only is not None and loosening.edit.platform not in (None, only) else -1)
+            for number, loosening in enumerate(self.loosenings)
         ]
 
     def _holds(self, assumptions: Sequence[int]) -> bool:
@@ -334,59 +250,6 @@ def _atom(control: Any, name: str, *numbers: int) -> int:
         clingo.Function(name, [clingo.Number(number) for number in numbers])
     ].literal
     return literal
-
-
-def _reductions(request: Request) -> list[Reduction]:
-    return [Reduction(package_variables(platform, own=False)) for platform in request.platforms]
-
-
-def _excluded(request: Request, problem: Problem) -> list[tuple[int, int, int]]:
-    """Candidate, platform and number of each bound of the project that refuses it there."""
-    found = []
-    reductions = _reductions(request)
-    bounds: dict[str, list[tuple[int, Dependency]]] = {}
-    for number, restriction in enumerate(request.restrictions):
-        dependency = Dependency(restriction.name, restriction.condition)
-        bounds.setdefault(restriction.name, []).append((number, dependency))
-    for index, candidate in enumerate(problem.candidates):
-        for number, dependency in bounds.get(candidate.name, ()):
-            for platform, reduction in enumerate(reductions):
-                wanted = reduction.wanted(dependency, candidate.name, candidate.version)
-                if wanted is not None and not wanted.bounds.admits(candidate.version):
-                    found.append((index, platform, number))
-    return found
-
-
-def _conditions(formula: object, name: str) -> Iterator[Any]:
-    """The conditions that a root gives a dependency which it must have."""
-    match formula:
-        case Dependency(named, condition) if named == name and condition is not None:
-            yield condition
-        case AllOf(parts):
-            for part in parts:
-                yield from _conditions(part, name)
-
-
-def _names_needed(universe: Universe) -> dict[str, set[str]]:
-    return {
-        name: {
-            wanted.name
-            for candidate in candidates
-            for needs in candidate.needs
-            for need in needs
-            for wanted in wanted_in(need)
-        }
-        for name, candidates in universe.candidates.items()
-    }
-
-
-def _reached(name: str, needed: Mapping[str, set[str]]) -> set[str]:
-    reached, waiting = {name}, [name]
-    while waiting:
-        new = needed.get(waiting.pop(), set()) - reached
-        reached |= new
-        waiting += new
-    return reached
 
 
 def _from_the_roots(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
