@@ -30,7 +30,10 @@ def in_words(error: UnsolvableError, folder: Path, *, verbose: bool = False) -> 
     """``error`` with its explanation, where it has one, told in its details and hint."""
     if not isinstance(error, NoAnswerError):
         return error
-    reason = f"{error.reason}: {headline(error.explanation)}"
+    what = headline(error.explanation)
+    reason = f"{error.reason}: {what}"
+    if len(reason) > _WIDTH - len("error: "):
+        reason = what
     hint = _hint(error)
     repairs = repair_lines([located(repair, folder) for repair in error.repairs])
     steps = list(derivation(error, verbose=verbose))

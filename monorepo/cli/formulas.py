@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 
 _CONDITION = re.compile(r"(?P<name>[^\s{}()|&]+) \{(?P<bounds>[^{}]*)\}")
+_FILTER = re.compile(r"(?:^|[&|(!?]) *[A-Za-z?]")
+"""A variable where a bound could begin."""
 
 
 def plain(wording: str, *, whole: bool = False) -> str:
-    """opam's syntax without its braces and quotes; a choice among many is shortened unless ``whole``."""
+    """opam's syntax without quotes, and without braces around mere bounds; a choice among many is shortened unless ``whole``."""
 
     def outside(found: re.Match[str]) -> str:
         bounds = found["bounds"].strip()
+        if _FILTER.search(bounds):
+            return f"{found['name']} {{{bounds}}}"
         return f"{found['name']} ({bounds})" if " | " in bounds else f"{found['name']} {bounds}"
 
     text = _CONDITION.sub(outside, wording).replace('"', "")
