@@ -10,7 +10,10 @@ _FILTER = re.compile(r"(?:^|[&|(!?]) *[A-Za-z?]")
 
 
 def plain(wording: str, *, whole: bool = False) -> str:
-    """opam's syntax without quotes, and without braces around mere bounds; a choice among many is shortened unless ``whole``."""
+    """opam's syntax without quotes, and without braces around mere bounds.
+
+    A choice among many is shortened unless the ``whole`` of it is asked for.
+    """
 
     def outside(found: re.Match[str]) -> str:
         bounds = found["bounds"].strip()
