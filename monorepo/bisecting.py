@@ -240,9 +240,13 @@ class _Search:
     def _good(self) -> _State:
         """The good end; raises `NoAnswerError` where that is not good at all."""
         state = self._state(len(self.line) - 1)
-        if state.outcome.failure is not None:
-            reason = f"no versions meet what is asked at the good commit {self.line[-1].identifier[:12]}"
-            raise replace(state.outcome.failure, reason=reason, hint="choose another commit with --good")
+        failure = state.outcome.failure
+        if failure is not None:
+            failure.reason = (
+                f"no versions meet what is asked at the good commit {self.line[-1].identifier[:12]}"
+            )
+            failure.hint = "choose another commit with --good"
+            raise failure
         return state
 
     def _state(self, position: int) -> _State:

@@ -20,10 +20,10 @@ from monorepo.ports import Git, Http
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from monorepo.lock.answer import NoAnswerError
     from monorepo.lock.keeping import Keeping
     from monorepo.states import ChosenStates, States
     from solver.certificate import Violation
-    from solver.explanation import Explanation
     from solver.universe import Rejection
 
 
@@ -32,15 +32,15 @@ class LockReport:
     """What `lock_project` did: the lock, what was there before, and whether anything changed.
 
     ``unreadable`` are versions of locked packages that were passed over, as their opam files are malformed;
-    ``apart`` tells why some packages have several versions, where some have; ``states`` are those of the
-    repositories that were asked for.
+    ``apart`` tells, where some packages have several versions, why one will not do; ``states`` are those of
+    the repositories that were asked for.
     """
 
     lock: Lock
     before: Lock | None
     changed: bool
     unreadable: tuple[Rejection, ...] = ()
-    apart: Explanation | None = None
+    apart: NoAnswerError | None = None
     states: ChosenStates | None = None
 
 
@@ -87,7 +87,7 @@ def lock_project(
         MonoError: what is asked for is impossible, cannot be read, or has no answer; the old lock stays.
     """
     freshness = Freshness(folder, cache)
-    before = _old_lock(folder)
+    before = old_lock(folder)
     if before is not None and not (upgrade or update or lowest or states) and freshness.holds():
         return LockReport(before, before, changed=False)
 
@@ -98,7 +98,7 @@ def lock_project(
     from monorepo.project import load_project
     from monorepo.states import choose_states
 
-    keeping = _keeping(before, upgrade=upgrade, update=update, lowest=lowest, states=states)
+    keeping = keeping_of(before, upgrade=upgrade, update=update, lowest=lowest, states=states)
     manifest = load_manifest(folder)
     roots = [root.file for root in manifest.roots]
     begun = freshness.begin(roots, manifest.repositories, deep="project.roots" in manifest.stated)
@@ -118,9 +118,19 @@ def lock_project(
     return LockReport(answer.lock, before, changed, answer.unreadable, answer.apart, chosen)
 
 
-def _keeping(
-    before: Lock | None, *, upgrade: bool, update: Collection[str], lowest: bool, states: States | None
+def keeping_of(
+    before: Lock | None,
+    *,
+    upgrade: bool = False,
+    update: Collection[str] = (),
+    lowest: bool = False,
+    states: States | None = None,
 ) -> Keeping:
+    """What of the old lock stays, by the options of `lock_project`.
+
+    Raises:
+        LockError: ``update`` names what is not in the lock.
+    """
     from monorepo.lock.keeping import NOTHING_KEPT, keep_all, keep_all_but
 
     if update:
@@ -156,7 +166,7 @@ def _carried(folder: Path, name: str) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _old_lock(folder: Path) -> Lock | None:
+def old_lock(folder: Path) -> Lock | None:
     """The lock that is there; None where there is none, or where it is damaged and is to be written anew.
 
     Raises:

@@ -18,8 +18,11 @@ def error_text(error: MonoError, folder: Path) -> str:
     return "\n".join(_lines(error, folder))
 
 
-def as_expected(error: Exception) -> MonoError | None:
-    """``error`` as one that can be told in words, whichever room it is from; None for a fault of mono's."""
+def as_expected(error: Exception, folder: Path, *, verbose: bool = False) -> MonoError | None:
+    """``error`` as one that can be told in words, whichever room it is from; None for a fault of mono's.
+
+    ``folder`` is the project's.
+    """
     from builder.errors import BuilderError
     from overlays.errors import OpamSyntaxError, PackageUnreadable, RepositoryUnreadable
 
@@ -27,7 +30,7 @@ def as_expected(error: Exception) -> MonoError | None:
         case UnsolvableError():
             from monorepo.cli.explanation import in_words
 
-            return in_words(error)
+            return in_words(error, folder, verbose=verbose)
         case MonoError():
             return error
         case OpamSyntaxError():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,34 +32,66 @@ from solver.package import Package
 from solver.replay import replay
 from solver.request import Request
 from solver.solution import Solution, Unsolvable
-from solver.universe import Rejection, Universe, Unreadable, Why, build_universe
+from solver.universe import PackageIndex, Rejection, Universe, Unreadable, Why, build_universe
 
 if TYPE_CHECKING:
     from solver.explanation import Explanation
+    from solver.relaxation import Relaxation
+    from solver.repair import Repair
 
 
-@dataclass
 class NoAnswerError(UnsolvableError):
-    """No versions meet what is asked; ``explanation`` tells why, ``universe`` what there was to choose."""
+    """No versions meet what is asked. Why, and what would help, is found when it is asked for.
 
-    explanation: Explanation | None = None
-    universe: Universe | None = None
-    names: tuple[str, ...] = ()
+    Args:
+        request: what is asked, of the packages of ``index``.
+        names: of all packages there are.
+        single: whether each package was to have one version on all targets, which is only a wish.
+    """
+
+    def __init__(
+        self, request: Request, index: PackageIndex, names: tuple[str, ...], *, single: bool = False
+    ) -> None:
+        super().__init__("no versions meet what is asked")
+        self.request = request
+        self.index = index
+        self.names = names
+        self.single = single
+
+    @cached_property
+    def relaxation(self) -> Relaxation:
+        from solver.relaxation import Relaxation
+
+        return Relaxation(self.request, self.index, single=self.single)
+
+    @cached_property
+    def explanation(self) -> Explanation:
+        """The smallest set of reasons that clash."""
+        from solver.explanation import explanation_of
+
+        return explanation_of(self.relaxation)
+
+    @cached_property
+    def repairs(self) -> tuple[Repair, ...]:
+        """The smallest edits that would help, the cheapest first; the same whenever they are asked for."""
+        from solver.repair import repairs
+
+        return repairs(self.relaxation, self.index, self.explanation, self.names)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A certified lock, its text, and files to keep beside it by sha256.
 
-    ``unreadable`` are versions of its packages that were passed over; ``apart`` tells why some packages have
-    several versions, where some have.
+    ``unreadable`` are versions of its packages that were passed over; ``apart`` tells, where some packages
+    have several versions, why one will not do.
     """
 
     lock: Lock
     text: str
     files: Mapping[str, bytes]
     unreadable: tuple[Rejection, ...]
-    apart: Explanation | None = None
+    apart: NoAnswerError | None = None
 
 
 class OpenProject:
@@ -78,6 +111,11 @@ class OpenProject:
             locked={repository.name: repository for repository in keeping.repositories},
         )
         self.pins = open_pins(project.pins, git, self.known_commits)
+
+    @property
+    def index(self) -> PackageIndex:
+        """All packages that repositories and pins offer, as the solver asks for them."""
+        return _Index(self.stack, self.pins)
 
     def lock(self) -> Answer:
         """The certified answer.
@@ -101,9 +139,7 @@ class OpenProject:
         )
         apart = None
         if solution.several():
-            from solver.explanation import explain
-
-            apart = explain(universe)
+            apart = NoAnswerError(self.project.request, self.index, self.stack.names(), single=True)
         return Answer(composed.lock, text, composed.files, tuple(unreadable), apart)
 
     def choose(self, request: Request) -> tuple[Universe, Solution]:
@@ -112,17 +148,10 @@ class OpenProject:
         Raises:
             NoAnswerError: there is none.
         """
-        universe = build_universe(request, _Index(self.stack, self.pins))
+        universe = build_universe(request, self.index)
         solution = solve(universe, self.answers)
         if isinstance(solution, Unsolvable):
-            from solver.explanation import explain
-
-            raise NoAnswerError(
-                "no versions meet what is asked",
-                explanation=explain(universe),
-                universe=universe,
-                names=self.stack.names(),
-            )
+            raise NoAnswerError(request, self.index, self.stack.names())
         return universe, solution
 
     def certify(self, lock: Lock) -> tuple[Violation, ...]:

@@ -109,10 +109,10 @@ def _moves(culprit: Culprit) -> Iterator[str]:
 
 
 def _explanation(culprit: Culprit) -> tuple[str, ...]:
-    from monorepo.cli.explanation import in_words
+    from monorepo.cli.explanation import derivation
 
     failure = culprit.after.failure
-    return () if failure is None else in_words(failure).details
+    return () if failure is None else tuple(derivation(failure))
 
 
 def _row(culprit: Culprit) -> dict[str, object]:
