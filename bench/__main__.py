@@ -1,5 +1,15 @@
-"""Run every benchmark."""
+"""Run the benchmarks named, or all of them: ``python -m bench [lock] [repository] …``."""
 
-from bench import lock
+import sys
 
-lock.main()
+from bench import lock, repository
+
+PARTS = {"lock": lock.main, "repository": repository.main}
+
+wanted = sys.argv[1:] or list(PARTS)
+unknown = [name for name in wanted if name not in PARTS]
+if unknown:
+    sys.exit(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+failed = [name for name in wanted if PARTS[name]() is False]
+if failed:
+    sys.exit(f"not as it must be: {', '.join(failed)}")

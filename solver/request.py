@@ -44,6 +44,8 @@ class Request:
         restrictions: the user's bounds.
         provided: names that are installed outside.
         pinned: names of which a root says where they come from.
+        any_build_system: whether opam's rules alone count: whatever builds a package will do, as nothing is
+            vendored for dune.
         root_places: for error messages, the file and line where a root names a dependency:
             ``(root, dependency)`` to ``hello.opam:5``.
     """
@@ -55,6 +57,7 @@ class Request:
     provided: frozenset[str] = frozenset()
     root_places: Mapping[tuple[str, str], str] | None = None
     pinned: frozenset[str] = frozenset()
+    any_build_system: bool = False
 
     @property
     def direct(self) -> frozenset[str]:
