@@ -11,9 +11,8 @@ import multiprocessing
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from bench.snapshot import (
     BUILD,
@@ -120,7 +119,7 @@ def reason_class(explanation: Explanation) -> str:
             if any(rejection.why is why for rejection in missing.rejections):
                 return why.value
     relations = {step.reason.relation for step in explanation.steps}
-    for relation in (Relation.ARCHIVE, Relation.OUTSIDE, Relation.UNAVAILABLE, Relation.CLASS, Relation.CONFLICTS):
+    for relation in (Relation.OUTSIDE, Relation.UNAVAILABLE, Relation.CLASS, Relation.CONFLICTS):
         if relation in relations:
             return relation.value
     return "no version in range"

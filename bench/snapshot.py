@@ -104,31 +104,24 @@ def single_root(name: str, rule: Rule, variables: Mapping[str, Value] = VARIABLE
     )
 
 
-def locked(universe: Universe, solution: Solution) -> list[Locked]:
-    """The answer as the certificate takes it.
+def violations(universe: Universe, solution: Solution) -> tuple[Violation, ...]:
+    """What the certificate finds in an answer that stands on its own.
 
     Raises:
-        ReplayError: it does not stand on its own.
+        ReplayError: it does not.
     """
-    inside = replay(universe, solution).inside
-    return [
-        Locked(
-            choice.candidate.package,
-            tuple(t for number in choice.platforms for t in universe.request.platforms[number].targets),
-            choice.candidate.nature is Nature.DUNE and choice.candidate.name in inside,
-        )
-        for choice in solution.choices
-    ]
-
-
-def violations(universe: Universe, solution: Solution) -> tuple[Violation, ...]:
-    """What the certificate finds after the replay; raises `ReplayError` as `locked` does."""
-    return certify(universe.request, locked(universe, solution))
+    replay(universe, solution)
+    (platform,) = universe.request.platforms
+    return certify(
+        universe.request, [Locked(choice.candidate.package, platform.targets) for choice in solution.choices]
+    )
 
 
 def identities(solution: Solution) -> tuple[str, ...]:
     """``name.version`` of all that was chosen but the root."""
-    return tuple(c.candidate.package.identity for c in solution.choices if c.candidate.nature is not Nature.ROOT)
+    return tuple(
+        c.candidate.package.identity for c in solution.choices if c.candidate.nature is not Nature.ROOT
+    )
 
 
 def digest_of(texts: Iterable[str]) -> str:

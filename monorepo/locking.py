@@ -6,7 +6,7 @@ What solving takes is imported when there is something to solve: most runs find 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,11 @@ from monorepo.lock.reader import load_lock
 from monorepo.ports import Git, Http
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from monorepo.lock.keeping import Keeping
     from solver.certificate import Violation
+    from solver.explanation import Explanation
     from solver.universe import Rejection
 
 
@@ -26,13 +30,15 @@ if TYPE_CHECKING:
 class LockReport:
     """What `lock_project` did: the lock, what was there before, and whether anything changed.
 
-    ``unreadable`` are versions of locked packages that were passed over, as their opam files are malformed.
+    ``unreadable`` are versions of locked packages that were passed over, as their opam files are malformed;
+    ``apart`` tells why some packages have several versions, where some have.
     """
 
     lock: Lock
     before: Lock | None
     changed: bool
     unreadable: tuple[Rejection, ...] = ()
+    apart: Explanation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +58,31 @@ class CheckReport:
         return self.lock == self.fresh and not self.violations and not self.damaged
 
 
-def lock_project(folder: Path, *, cache: Path, http: Http, git: Git, upgrade: bool = False) -> LockReport:
+def lock_project(
+    folder: Path,
+    *,
+    cache: Path,
+    http: Http,
+    git: Git,
+    upgrade: bool = False,
+    update: Collection[str] = (),
+    lowest: bool = False,
+) -> LockReport:
     """Solve the project in ``folder`` and write its lock, unless the lock is fresh.
 
-    The recorded state of git repositories and remote archives is kept, unless ``upgrade`` asks them again.
+    Every locked version that can stay stays, and so does the recorded state of git repositories and remote
+    archives. That is otherwise with
+
+    * ``upgrade``: all is chosen anew, from repositories as they are now;
+    * ``update``: these packages become the newest that repositories have now, and others move for that alone;
+    * ``lowest``: all is chosen anew, the lowest versions.
 
     Raises:
         MonoError: what is asked for is impossible, cannot be read, or has no answer; the old lock stays.
     """
     freshness = Freshness(folder, cache)
     before = _old_lock(folder)
-    if before is not None and not upgrade and freshness.holds():
+    if before is not None and not (upgrade or update or lowest) and freshness.holds():
         return LockReport(before, before, changed=False)
 
     from monorepo.lock.answer import OpenProject
@@ -70,11 +90,12 @@ def lock_project(folder: Path, *, cache: Path, http: Http, git: Git, upgrade: bo
     from monorepo.manifest import load_manifest
     from monorepo.project import load_project
 
+    keeping = _keeping(before, upgrade=upgrade, update=update, lowest=lowest)
     manifest = load_manifest(folder)
     roots = [root.file for root in manifest.roots]
     begun = freshness.begin(roots, manifest.repositories, deep="project.roots" in manifest.stated)
     project = load_project(folder, manifest)
-    open_project = OpenProject(project, cache, http, git, None if upgrade else before)
+    open_project = OpenProject(project, cache, http, git, keeping)
     answer = open_project.lock()
     try:
         changed = save_lock(answer.lock, folder, answer.files, text=answer.text)
@@ -83,7 +104,18 @@ def lock_project(folder: Path, *, cache: Path, http: Http, git: Git, upgrade: bo
         raise LockError(reason, FILE, "the old lock, if any, is still there") from error
     carried = [f"{FILES_FOLDER}/{digest}" for digest in answer.files]
     freshness.note(begun, carried, project.repositories, open_project.stack)
-    return LockReport(answer.lock, before, changed, answer.unreadable)
+    return LockReport(answer.lock, before, changed, answer.unreadable, answer.apart)
+
+
+def _keeping(before: Lock | None, *, upgrade: bool, update: Collection[str], lowest: bool) -> Keeping:
+    from monorepo.lock.keeping import NOTHING_KEPT, keep_all, keep_all_but
+
+    if update:
+        if before is None:
+            raise LockError("there is no lock to update", FILE, "run mono lock")
+        return keep_all_but(before, update)
+    kept = NOTHING_KEPT if before is None or upgrade else keep_all(before)
+    return replace(kept, versions=(), lowest=True) if lowest else kept
 
 
 def check_lock(folder: Path, *, cache: Path, http: Http, git: Git) -> CheckReport:
@@ -93,12 +125,13 @@ def check_lock(folder: Path, *, cache: Path, http: Http, git: Git) -> CheckRepor
         MonoError: there is no lock, or the project cannot be read or solved.
     """
     from monorepo.lock.answer import OpenProject
+    from monorepo.lock.keeping import keep_all
     from monorepo.manifest import load_manifest
     from monorepo.project import load_project
 
     lock = load_lock(folder)
     project = load_project(folder, load_manifest(folder))
-    open_project = OpenProject(project, cache, http, git, lock)
+    open_project = OpenProject(project, cache, http, git, keep_all(lock))
     answer = open_project.lock()
     damaged = tuple(name for name, content in answer.files.items() if _carried(folder, name) != content)
     violations = (*open_project.certify(lock), *open_project.absent_commits(lock))

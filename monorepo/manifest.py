@@ -30,7 +30,6 @@ _SKIPPED_FOLDERS = frozenset({"_build", "_opam", "duniverse", "contexts", "node_
 _PACKAGE = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_+-]+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 _MIRROR = re.compile(r"file:///\S+|https?://[^/\s@]+(?:/\S*)?|[^:\s]+")
-_BARE_VERSION = re.compile(r'("(?:[^"\\]|\\.)*")|([<>]=?|!?=)(\s*)([0-9A-Za-z][0-9A-Za-z.+~_-]*)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +124,10 @@ def parse_constraint(text: str, place: str) -> Restriction:
 def _restriction(text: str, place: str, written: str, example: str) -> Restriction:
     """``text`` as a restriction; an error shows what was ``written`` and an ``example``."""
     from overlays.errors import OpamSyntaxError
-    from overlays.formulas import parse_dependency
+    from overlays.notation import parse_dependency
 
     try:
-        dependency = parse_dependency(_quote_versions(text), place)
+        dependency = parse_dependency(text, place)
     except OpamSyntaxError as error:
         reason = f'"{written}" is no bound in opam\'s syntax: {error.reason}'
         raise ManifestError(reason, place, f"write it as in {example}") from None
@@ -136,10 +135,6 @@ def _restriction(text: str, place: str, written: str, example: str) -> Restricti
         hint = f"write it as in {example}; dependencies belong in an opam file"
         raise ManifestError(f'"{written}" bounds nothing', place, hint)
     return Restriction(dependency.name, dependency.condition, text, place)
-
-
-def _quote_versions(text: str) -> str:
-    return _BARE_VERSION.sub(lambda part: part[1] or f'{part[2]}{part[3]}"{part[4]}"', text)
 
 
 def _manifest(top: Table, text: str, folder: Path) -> Manifest:

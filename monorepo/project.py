@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 from urllib.parse import unquote
 
 from monorepo.errors import ManifestError
@@ -23,7 +24,7 @@ from monorepo.repository_url import (
 )
 from monorepo.targets.definition import Target
 from overlays.errors import OpamSyntaxError
-from overlays.formulas import parse_dependency
+from overlays.notation import parse_dependency
 from overlays.opam_file import OpamFile, read_package
 from overlays.syntax.tree import Boolean, Identifier, List, String, Value
 from solver.formula import Dependency, dependencies_in
@@ -39,6 +40,8 @@ COMPILER = "ocaml-base-compiler"
 
 HOST = "host"
 
+_Variables: TypeAlias = "tuple[tuple[str, VariableValue], ...]"
+
 _IN_PROJECT = "file://$OPAM_MONOREPO_CWD/"
 
 
@@ -46,14 +49,16 @@ _IN_PROJECT = "file://$OPAM_MONOREPO_CWD/"
 class Project:
     """Everything that is asked for, in values.
 
-    ``digest`` is ``sha256:`` over all of it, the repositories' content apart.
+    The ``variables`` of its targets are all that hold there; what they require is empty where no root is a
+    unikernel. ``digest`` is ``sha256:`` over all of it, the
+    repositories' content apart.
     """
 
     name: str
     roots: tuple[Package, ...]
     repositories: tuple[RepositorySetting, ...]
     targets: tuple[Target, ...]
-    variables: tuple[tuple[str, VariableValue], ...]
+    variables: _Variables
     archive_mirrors: tuple[str, ...]
     request: Request
     root_files: Mapping[str, OpamFile]
@@ -76,15 +81,24 @@ def load_project(folder: Path, manifest: Manifest) -> Project:
     if "repositories" not in manifest.stated:
         repositories = _repositories(files, folder) or repositories
     wanted = _wanted_by_roots(roots, environments.values())
-    unikernel = RUNTIME in wanted
+    is_unikernel = RUNTIME in wanted
+    targets = tuple(
+        replace(
+            target,
+            variables=tuple(sorted(environments[target.name].items())),
+            requires=target.requires if is_unikernel else (),
+            provided=target.provided if is_unikernel else (),
+        )
+        for target in targets
+    )
     pins = _pins(files, roots)
     request = Request(
         roots=roots,
-        platforms=_platforms(targets, environments, unikernel=unikernel),
+        platforms=_platforms(targets),
         requires=() if _chooses_compiler(wanted) else (Dependency(COMPILER),),
         restrictions=manifest.restrictions,
         pinned=frozenset(pin.name for pin in pins),
-        provided=frozenset(provided) | _provided_by_targets(targets, unikernel=unikernel),
+        provided=frozenset((*provided, *(name for target in targets for name in target.provided))),
         root_places=_root_places(manifest, files, roots),
     )
     return Project(
@@ -138,28 +152,22 @@ def _environment(target: Target, files: Sequence[OpamFile], manifest: Manifest) 
     return told | dict(manifest.variables)
 
 
-def _platforms(
-    targets: Sequence[Target], environments: Mapping[str, dict[str, VariableValue]], *, unikernel: bool
-) -> tuple[Platform, ...]:
+def _platforms(targets: Sequence[Target]) -> tuple[Platform, ...]:
     """Targets with equal variables and requirements see the same packages, and are one platform."""
-    groups: dict[tuple[object, tuple[str, ...], bool], list[Target]] = {}
+    groups: dict[tuple[tuple[tuple[str, VariableValue], ...], tuple[str, ...], bool], list[Target]] = {}
     for target in targets:
-        environment = tuple(sorted(environments[target.name].items()))
-        requires = target.requires if unikernel else ()
-        groups.setdefault((environment, requires, target.toolchain is not None), []).append(target)
+        groups.setdefault((target.variables, target.requires, target.toolchain is not None), []).append(
+            target
+        )
     return tuple(
         Platform(
             tuple(target.name for target in group),
-            environments[group[0].name],
+            dict(variables),
             tuple(parse_dependency(text, f"target {group[0].name}") for text in requires),
             cross=cross,
         )
-        for (_, requires, cross), group in groups.items()
+        for (variables, requires, cross), group in groups.items()
     )
-
-
-def _provided_by_targets(targets: Sequence[Target], *, unikernel: bool) -> frozenset[str]:
-    return frozenset(name for target in targets for name in target.provided) if unikernel else frozenset()
 
 
 def _wanted_by_roots(

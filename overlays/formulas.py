@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import cast
 
-from overlays.errors import OpamSyntaxError
 from overlays.syntax.parser import parse_value
 from overlays.syntax.tokens import BLANK, WORD, Malformed
 from overlays.syntax.tree import (
@@ -100,26 +99,11 @@ def read_filter(text: str) -> Filter:
     return filter_of(parts_of(value), value)
 
 
-def parse_dependency(text: str, place: str = "") -> Dependency:
-    """One package, its name in quotes or bare, with a condition in braces or without.
-
-    Raises:
-        OpamSyntaxError: the text is anything else.
-    """
-    try:
-        value = parse_value(text)
-        match value:
-            case Identifier(token):
-                return Dependency(token.text)
-            case Option(Identifier(token), _, values, _):
-                return Dependency(token.text, _condition_of(values, value))
-            case String() | Option(String()):
-                return _package(value, value)
-        raise malformed("expected one package, with its condition in braces", value, value)
-    except Malformed as problem:
-        line = text.count("\n", 0, problem.offset) + 1
-        column = problem.offset - text.rfind("\n", 0, problem.offset)
-        raise OpamSyntaxError(problem.reason, place, line, column, text.split("\n")[line - 1]) from None
+def condition_of(values: tuple[Value, ...], whole: Value) -> Condition | None:
+    """The condition that ``values``, all that stands in the braces behind a package, write."""
+    if not values:
+        return None
+    return _joined(values, lambda value: _part(value, whole, bounds=True), AllOf)
 
 
 def filter_of(values: tuple[Value, ...], whole: Value) -> Filter:
@@ -188,7 +172,7 @@ def _condition(braces: str) -> Condition | None:
         return terms[0] if len(terms) == 1 else AllOf(terms)
     value = parse_value(f'"" {braces}')
     assert isinstance(value, Option)
-    return _condition_of(value.values, value)
+    return condition_of(value.values, value)
 
 
 @cache
@@ -196,12 +180,6 @@ def _term(relation: str, version: str, word: str) -> Condition:
     if relation:
         return Constraint(cast(Relation, relation), Text(version[1:-1]))
     return Truth(word == "true") if word in ("true", "false") else Variable(word)
-
-
-def _condition_of(values: tuple[Value, ...], whole: Value) -> Condition | None:
-    if not values:
-        return None
-    return _joined(values, lambda value: _part(value, whole, bounds=True), AllOf)
 
 
 def _formula(value: Value, whole: Value, beside: type[AllOf | AnyOf]) -> Formula:
@@ -221,7 +199,7 @@ def _package(value: String | Option, whole: Value) -> Dependency:
     assert isinstance(name, String)
     if not name.text:
         raise malformed("a package has a name", name, whole)
-    return Dependency(name.text, _condition_of(value.values, whole) if isinstance(value, Option) else None)
+    return Dependency(name.text, condition_of(value.values, whole) if isinstance(value, Option) else None)
 
 
 def _joined(

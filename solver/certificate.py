@@ -2,15 +2,15 @@
 
 Nothing here is shared with the way the answer was found: no reduction, no universe, no encoding. The
 formulas are walked as they stand, with the chosen versions in hand; what is shared is the language itself
-(the value of a filter, the order of versions, which packages share an archive).
+(the value of a filter, the order of versions).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from solver.archive import group_by_archive, normalised_dev_repo
 from solver.formula import (
     AllOf,
     AnyOf,
@@ -32,14 +32,10 @@ from solver.version import Version
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """One package of the answer as the opam file has it.
-
-    ``targets`` are the names of the targets that use it; ``vendored`` whether its source goes before dune.
-    """
+    """One package of the answer as its opam file has it, and the names of the targets that use it."""
 
     package: Package
     targets: tuple[str, ...]
-    vendored: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +61,6 @@ def certify(request: Request, answer: Sequence[Locked]) -> tuple[Violation, ...]
 
 def _violations(request: Request, answer: Sequence[Locked]) -> Iterator[Violation]:
     yield from _twice_chosen(answer)
-    yield from _mixed_archives(answer)
     for platform in request.platforms:
         for target in platform.targets:
             here = {locked.package.name: locked.package for locked in answer if target in locked.targets}
@@ -73,21 +68,11 @@ def _violations(request: Request, answer: Sequence[Locked]) -> Iterator[Violatio
 
 
 def _twice_chosen(answer: Sequence[Locked]) -> Iterator[Violation]:
-    names = [locked.package.name for locked in answer]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield Violation(name, "", "is chosen in two versions")
-
-
-def _mixed_archives(answer: Sequence[Locked]) -> Iterator[Violation]:
-    vendored = [locked.package for locked in answer if locked.vendored]
-    archives = group_by_archive(vendored)
-    first: dict[str, Package] = {}
-    for package in vendored:
-        if package.dev_repo is None or package.source is None:
-            continue
-        other = first.setdefault(normalised_dev_repo(package.dev_repo), package)
-        if archives[id(other)] != archives[id(package)]:
-            yield Violation(package.name, "", f"comes from another archive of the repository of {other.name}")
+    """Packages of which one target uses several versions."""
+    chosen = Counter((locked.package.name, target) for locked in answer for target in locked.targets)
+    for (name, target), count in sorted(chosen.items()):
+        if count > 1:
+            yield Violation(name, target, f"is chosen in {count} versions")
 
 
 class _Target:

@@ -25,7 +25,7 @@ class Reason:
     """One thing that is so for all versions of a package: ``who relation whom``.
 
     ``who`` is empty for what the project or the way of building asks for; ``whom`` are names of packages, of
-    targets where the relation is `UNAVAILABLE`, or the name of a conflict class or dev-repo.
+    targets where the relation is `UNAVAILABLE`, or the name of a conflict class.
     """
 
     who: str
@@ -40,7 +40,6 @@ class Relation(Enum):
     NEEDS = "needs"
     CONFLICTS = "refuses"
     CLASS = "only one package of a conflict class"
-    ARCHIVE = "only one archive of a repository"
     UNAVAILABLE = "is not available"
     OUTSIDE = "only what is installed outside may need what does not build with dune"
 
@@ -105,7 +104,8 @@ class _Cores:
         self.reasons: dict[Reason, int] = {}
         facts = [problem.facts, *self._because(problem), *self._general(problem)]
         self.control: Any = clingo.Control(["--models=1"], logger=lambda code, message: None)
-        self.control.add("base", [], "\n".join((encoding("choice"), encoding("guarded"), *facts)))
+        program = (encoding("choice"), encoding("single"), encoding("guarded"), *facts)
+        self.control.add("base", [], "\n".join(program))
         self.control.ground([("base", [])])
 
     def _because(self, problem: Problem) -> Iterator[str]:
@@ -125,8 +125,6 @@ class _Cores:
             yield f"guards_asked({number},{self._number(Reason('', Relation.ASKED, whom))})."
         for number, name in enumerate(problem.classes):
             yield f"guards_class({number},{self._number(Reason('', Relation.CLASS, (name,)))})."
-        for number, name in enumerate(problem.dev_repos):
-            yield f"guards_archive({number},{self._number(Reason('', Relation.ARCHIVE, (name,)))})."
         yield f"guards_outside({self._number(Reason('', Relation.OUTSIDE, ()))})."
         for number in self.reasons.values():
             yield f"guard({number})."
@@ -177,7 +175,7 @@ def _from_the_roots(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
     farthest = len(distance)
 
     def nearness(reason: Reason) -> tuple[bool, int, str, tuple[str, ...]]:
-        general = reason.relation in (Relation.ARCHIVE, Relation.CLASS, Relation.OUTSIDE)
+        general = reason.relation in (Relation.CLASS, Relation.OUTSIDE)
         return general, distance.get(reason.who, farthest), reason.who, reason.whom
 
     return tuple(sorted(reasons, key=nearness))
@@ -186,7 +184,6 @@ def _from_the_roots(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
 def _dispensability(reason: Reason) -> tuple[int, str, tuple[str, ...]]:
     """Reasons that are harder to follow come first: they are tried without first."""
     order = [
-        Relation.ARCHIVE,
         Relation.CLASS,
         Relation.UNAVAILABLE,
         Relation.OUTSIDE,

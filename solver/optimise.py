@@ -2,7 +2,7 @@
 
 The answer is unique whatever clingo's version, its seeds or its order of search: among several optimal
 answers the one is taken that, going through the packages by name, leaves a package out where it can, and
-else takes its newest version.
+else takes its newest version (its lowest, where the lowest are wished for).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from solver.problem import Problem, write_problem
+from solver.problem import WISHES, Problem, write_problem
 from solver.solution import Choice, Solution, Unsolvable
 from solver.universe import Universe
 
@@ -40,20 +40,29 @@ def solve(universe: Universe, memory: Memory | None = None) -> Solution | Unsolv
     With a ``memory``, a problem that was answered before is not solved again: the facts decide the answer.
     """
     problem = write_problem(universe)
-    digest = hashlib.sha256(f"{encoding('choice')}{encoding('strict')}{problem.facts}".encode()).hexdigest()
+    uses = _best(problem, "single", memory)
+    if uses is None and problem.platforms > 1:
+        uses = _best(problem, "several", memory)
+    return Unsolvable() if uses is None else _solution(problem, uses)
+
+
+def _best(problem: Problem, versions: str, memory: Memory | None) -> Uses | None:
+    """The best answer with a ``single`` version of each package or ``several``; None where there is none."""
+    program = "\n".join((encoding("choice"), encoding("strict"), encoding(versions), problem.facts))
+    digest = hashlib.sha256(program.encode()).hexdigest()
     known = memory.recall(digest) if memory is not None else None
     if known is not None:
-        return _solution(problem, known)
-    search = _Search(problem)
+        return known
+    search = _Search(problem, program)
     best = search.optimum()
     if best is None:
-        return Unsolvable()
+        return None
     uses, costs = best
     if search.another_is_as_good:
         uses = search.canonical(uses, costs)
     if memory is not None:
         memory.remember(digest, uses)
-    return _solution(problem, uses)
+    return uses
 
 
 @cache
@@ -65,7 +74,7 @@ def encoding(name: str) -> str:
 class _Search:
     """One clingo control, grounded once and asked several times."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, program: str) -> None:
         import clingo
 
         self.problem = problem
@@ -73,7 +82,7 @@ class _Search:
         self.control: Any = clingo.Control(
             ["--opt-mode=optN", "--models=0", "--opt-strategy=usc", "--configuration=tweety"], logger=_ignore
         )
-        self.control.add("base", [], "\n".join((encoding("choice"), encoding("strict"), problem.facts)))
+        self.control.add("base", [], program)
         self.control.ground([("base", [])])
 
     def optimum(self) -> tuple[Uses, tuple[int, ...]] | None:
@@ -112,7 +121,7 @@ class _Search:
         return uses
 
     def _wishes(self) -> Iterator[list[list[tuple[Any, bool]]]]:
-        """For each package by name what is wished, best first: to be left out, or else its newest version.
+        """For each package by name what is wished, best first: to be left out, or else its best version.
 
         Then, for each version and platform, not to be used there. A wish lists atoms, and whether each is to
         hold.
@@ -122,6 +131,8 @@ class _Search:
         by_name: dict[str, list[int]] = {}
         for index, candidate in enumerate(self.problem.candidates):
             by_name.setdefault(candidate.name, []).append(index)
+        if self.problem.lowest:
+            by_name = {name: indexes[::-1] for name, indexes in by_name.items()}
         chosen = [clingo.Function("chosen", [clingo.Number(i)]) for i in range(len(self.problem.candidates))]
         for name in sorted(by_name):
             indexes = by_name[name]
@@ -160,12 +171,15 @@ def _solution(problem: Problem, uses: Iterable[tuple[int, int]]) -> Solution:
     for candidate, platform in sorted(uses):
         platforms.setdefault(candidate, []).append(platform)
     choices = [Choice(problem.candidates[index], tuple(where)) for index, where in platforms.items()]
-    costs = [0] * 5
-    for index in platforms:
-        costs[0] += problem.candidates[index].avoided
-        costs[{"compiler": 1, "direct": 2, "indirect": 3}[problem.roles[index]]] += problem.ages[index]
-        costs[4] += 1
-    return Solution(tuple(sorted(choices, key=lambda choice: choice.candidate.name)), tuple(costs))
+    names = {choice.candidate.name for choice in choices}
+    costs = {"several": len(choices) - len(names)}
+    costs |= {wish: sum(problem.costs[index].get(wish, 0) for index in platforms) for wish in WISHES}
+    costs["packages"] = len(choices)
+    return Solution(tuple(sorted(choices, key=_by_name)), costs)
+
+
+def _by_name(choice: Choice) -> tuple[str, tuple[int, ...]]:
+    return choice.candidate.name, choice.platforms
 
 
 def _ignore(code: object, message: str) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from solver.archive import group_by_archive, normalised_dev_repo
 from solver.formula import Bound
 from solver.nature import Nature
+from solver.package import Package
 from solver.reduction import (
     ANY_VERSION,
     Bounds,
@@ -26,13 +27,15 @@ from solver.reduction import (
 from solver.universe import Candidate, Universe
 from solver.version import Key
 
+WISHES = ("avoided", "sought", "moved", "compiler", "direct", "indirect", "added")
+"""What choosing a candidate can cost, apart from being one more: see `encoding/strict.lp`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Facts, and what their numbers mean: ``candidates[C]``, ``asked[N]``, ``classes[K]``, ``dev_repos[R]``.
+    """Facts, and what their numbers mean: ``candidates[C]``, ``asked[N]``, ``classes[K]``.
 
-    ``ages[C]`` is how many newer versions there are, ``roles[C]`` whether that counts as ``compiler``,
-    ``direct`` or ``indirect``.
+    ``costs[C]`` is what choosing C costs of each of `WISHES`, ``lowest`` whether the lowest are wished for.
     ``traced`` are the needs and conflicts behind ``needs(C,N,G)`` and ``refuses(C,N,G)``: C, N, which of the
     two, and the need itself.
     """
@@ -41,10 +44,9 @@ class Problem:
     candidates: tuple[Candidate, ...]
     asked: Mapping[int, Need]
     classes: tuple[str, ...]
-    dev_repos: tuple[str, ...]
     platforms: int
-    ages: tuple[int, ...]
-    roles: tuple[str, ...]
+    lowest: bool
+    costs: tuple[Mapping[str, int], ...]
     traced: tuple[tuple[int, int, str, Need], ...]
 
 
@@ -72,9 +74,7 @@ class _Writer:
         self.groups: dict[tuple[int, ...], int] = {}
         self.asked: dict[int, Need] = {}
         self.classes: dict[str, int] = {}
-        self.dev_repos: dict[str, int] = {}
-        self.ages: list[int] = []
-        self.roles: list[str] = []
+        self.costs: list[dict[str, int]] = []
         self.traced: list[tuple[int, int, str, Need]] = []
 
     def write(self) -> Problem:
@@ -89,45 +89,62 @@ class _Writer:
             candidates = self.universe.candidates[name]
             if candidates:
                 add(f"candidate({first}..{first + len(candidates) - 1},{number}).")
-            self._ages(name, candidates, first)
+            self._wishes(name, candidates)
         for index, candidate in enumerate(self.candidates):
             self._candidate(index, candidate)
-        doubtful = _doubtful_names(self.universe, self._archives())
+        doubtful = _doubtful_names(self.universe)
         for index, candidate in enumerate(self.candidates):
             if candidate.name in doubtful:
                 add(f"doubtful({index}).")
         self._asked()
         self._classes()
+        self._archives()
         return Problem(
             "\n".join(self.lines),
             tuple(self.candidates),
             self.asked,
             tuple(self.classes),
-            tuple(self.dev_repos),
             len(self.platforms),
-            tuple(self.ages),
-            tuple(self.roles),
+            self.universe.request.preferences.lowest,
+            tuple(self.costs),
             tuple(self.traced),
         )
 
-    def _ages(self, name: str, candidates: Sequence[Candidate], first: int) -> None:
-        """How many newer versions there are; equal versions are of one age."""
+    def _wishes(self, name: str, candidates: Sequence[Candidate]) -> None:
+        """What choosing each version of a package would cost, most of all its age.
+
+        That is how many newer versions there are, or lower ones where the lowest are wished for; equal
+        versions are of one age. What is kept costs nothing.
+        """
+        preferences = self.universe.request.preferences
+        kept = preferences.kept.get(name, frozenset()) if name not in preferences.sought else frozenset()
+        kept &= {candidate.version for candidate in candidates}
         direct = name in self.universe.request.direct
-        age = -1
-        previous: Key | None = None
-        for index, candidate in enumerate(candidates, first):
-            if candidate.version.key != previous:
-                age, previous = age + 1, candidate.version.key
-            compiler = candidate.nature is Nature.COMPILER
-            role = "compiler" if compiler else "direct" if direct else "indirect"
-            self.ages.append(age)
-            self.roles.append(role)
-            self.lines.append(f"age({index},{age}). {role}({index}).")
+        keys = sorted({candidate.version.key for candidate in candidates}, reverse=not preferences.lowest)
+        ages = {key: age for age, key in enumerate(keys)}
+        for candidate in candidates:
+            costs: dict[str, int] = {}
+            if candidate.version not in kept:
+                age = ages[candidate.version.key]
+                compiler = candidate.nature is Nature.COMPILER
+                sought = name in preferences.sought
+                role = "sought" if sought else "compiler" if compiler else "direct" if direct else "indirect"
+                costs = {
+                    role: age,
+                    "avoided": int(candidate.avoided),
+                    "moved": int(bool(kept)),
+                    "added": int(bool(preferences.kept) and name not in preferences.kept),
+                }
+            index = len(self.costs)
+            self.costs.append(costs)
+            if costs:
+                self.lines.append(f"age({index},{age}). {role}({index}).")
+                self.lines.extend(
+                    f"{wish}({index})." for wish in ("avoided", "moved", "added") if costs[wish]
+                )
 
     def _candidate(self, index: int, candidate: Candidate) -> None:
         add = self.lines.append
-        if candidate.avoided:
-            add(f"avoided({index}).")
         if candidate.outsider:
             add(f"outsider({index}).")
         if candidate.nature is Nature.PROVIDED:
@@ -238,43 +255,26 @@ class _Writer:
                     self.lines.append(f"conflict_class({classes[name]}).")
                 self.lines.append(f"class({index},{classes[name]}).")
 
-    def _archives(self) -> set[str]:
-        """Facts on the dev-repos that several packages come from; the names of these packages."""
-        vendored = [c for c in self.candidates if c.nature is Nature.DUNE]
-        archives = group_by_archive(c.package for c in vendored)
-        dev_repos = self.dev_repos
-        seen: set[tuple[int, int]] = set()
-        members: dict[int, set[str]] = {}
-        lines: dict[int, list[str]] = {}
-        for index, candidate in enumerate(self.candidates):
-            archive = archives.get(id(candidate.package)) if candidate.nature is Nature.DUNE else None
-            if archive is None or candidate.package.dev_repo is None:
-                continue
-            dev_repo = dev_repos.setdefault(normalised_dev_repo(candidate.package.dev_repo), len(dev_repos))
-            members.setdefault(dev_repo, set()).add(candidate.name)
-            lines.setdefault(dev_repo, []).append(f"archive({index},{archive}).")
-            if (archive, dev_repo) not in seen:
-                seen.add((archive, dev_repo))
-                lines[dev_repo].append(f"repository({archive},{dev_repo}).")
-        shared: set[str] = set()
-        for dev_repo, packages in members.items():
-            if len(packages) > 1:  # one package has one version, and so one archive, anyway
-                self.lines.append(f"dev_repo({dev_repo}).")
-                self.lines.extend(lines[dev_repo])
-                shared |= packages
-        return shared
+    def _archives(self) -> None:
+        """Facts on the archives of dev-repos that several packages come from."""
+        vendored = [(i, c.package) for i, c in enumerate(self.candidates) if c.nature is Nature.DUNE]
+        archives = group_by_archive(package for _, package in vendored)
+        of_repository: dict[str, list[tuple[int, Package]]] = {}
+        for index, package in vendored:
+            if package.dev_repo is not None and id(package) in archives:
+                of_repository.setdefault(normalised_dev_repo(package.dev_repo), []).append((index, package))
+        for number, members in enumerate(of_repository.values()):
+            if len({package.name for _, package in members}) > 1:
+                self.lines.extend(f"archive({i},{archives[id(package)]},{number})." for i, package in members)
 
 
-def _doubtful_names(universe: Universe, shared: set[str]) -> frozenset[str]:
+def _doubtful_names(universe: Universe) -> frozenset[str]:
     """Names that may be installed outside, where it matters whether they are.
 
-    It matters for a name that has outsiders, or that shares a dev-repo with others (``shared``), and for
-    whatever outside may need such a name.
+    It matters for a name that has outsiders, and for whatever outside may need such a name.
     """
     doubtful = {
-        name
-        for name in universe.beyond
-        if name in shared or any(candidate.outsider for candidate in universe.candidates[name])
+        name for name in universe.beyond if any(candidate.outsider for candidate in universe.candidates[name])
     }
     needed_by: dict[str, set[str]] = {}
     for name in universe.beyond:

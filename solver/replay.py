@@ -7,14 +7,15 @@ graph that the lock records.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, Resolver
 
 from solver.nature import Nature
-from solver.reduction import ANY_VERSION, Every, Need, Wanted, wanted_in
+from solver.reduction import ANY_VERSION, Every, Need, Reduction, Wanted, wanted_in
+from solver.request import package_variables
 from solver.solution import Solution
 from solver.universe import Candidate, Universe
 
@@ -24,15 +25,28 @@ class ReplayError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
-    """Who needs whom, on any platform.
+class Role:
+    """On which platforms a package is needed for the target's own program, and on which by the host.
 
-    ``edges`` are sorted names; ``inside`` are the packages that dune sees or that these need directly:
-    reached from the roots without passing through one that is provided.
+    A build tool, a ``build`` dependency and what only these need run on the machine that builds; where a
+    package is needed in both ways, both say so. Numbers of platforms, sorted.
+    """
+
+    target: tuple[int, ...] = ()
+    host: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Who needs whom. Keys are ``name.version``, as there may be several versions of one name.
+
+    ``edges`` are sorted names, on any platform; ``inside`` are the packages that dune sees or that these need
+    directly: reached from the roots without passing through one that is provided.
     """
 
     edges: Mapping[str, tuple[str, ...]]
     inside: frozenset[str]
+    roles: Mapping[str, Role]
 
 
 def replay(universe: Universe, solution: Solution) -> Graph:
@@ -41,44 +55,94 @@ def replay(universe: Universe, solution: Solution) -> Graph:
     Raises:
         ReplayError: something that is needed was not chosen, or something chosen is needed by nobody.
     """
-    edges: dict[str, set[str]] = {choice.candidate.name: set() for choice in solution.choices}
-    roots = tuple(root.name for root in universe.request.roots)
-    entries: set[str] = set(roots)
+    identities = sorted(choice.candidate.package.identity for choice in solution.choices)
+    edges: dict[str, set[str]] = {identity: set() for identity in identities}
+    inside: set[str] = set()
+    target: dict[str, list[int]] = {identity: [] for identity in identities}
+    host: dict[str, list[int]] = {identity: [] for identity in identities}
     for platform in range(len(universe.request.platforms)):
-        provider = _Replay(universe, solution, platform)
-        asked = [Wanted(root, ANY_VERSION) for root in roots]
-        for need in universe.requires[platform]:
-            asked.extend(provider.ways(need))
-        entries.update(wanted.name for wanted in asked)
-        resolver: Resolver[Wanted, Candidate, str] = Resolver(provider, BaseReporter())
-        try:
-            result = resolver.resolve(asked, max_rounds=len(edges) * 2 + 100)
-        except ResolutionImpossible as failure:
-            wanted = ", ".join(str(cause.requirement) for cause in failure.causes)
-            raise ReplayError(f"the chosen versions do not meet {wanted}") from failure
-        used = {c.candidate.name for c in solution.choices if platform in c.platforms}
-        superfluous = used - set(result.mapping)
-        if superfluous:
-            raise ReplayError(f"nobody needs {', '.join(sorted(superfluous))}")
-        for name in result.mapping:
-            edges[name].update(provider.edges[name])
-    natures = {choice.candidate.name: choice.candidate.nature for choice in solution.choices}
+        walk = _Walk(universe, solution, platform)
+        for name, needed in walk.edges.items():
+            edges[walk.identity(name)].update(needed)
+        inside.update(map(walk.identity, walk.inside()))
+        for_target = walk.for_target()
+        for name in for_target:
+            target[walk.identity(name)].append(platform)
+        for name in walk.on_host(for_target):
+            host[walk.identity(name)].append(platform)
     return Graph(
-        {name: tuple(sorted(children)) for name, children in sorted(edges.items())},
-        frozenset(_inside(entries, edges, natures)),
+        {identity: tuple(sorted(needed)) for identity, needed in edges.items()},
+        frozenset(inside),
+        {identity: Role(tuple(target[identity]), tuple(host[identity])) for identity in identities},
     )
 
 
-def _inside(entries: set[str], edges: Mapping[str, set[str]], natures: Mapping[str, Nature]) -> set[str]:
+class _Walk:
+    """The replay on one platform, and what can be seen on the way."""
+
+    def __init__(self, universe: Universe, solution: Solution, platform: int) -> None:
+        self.universe = universe
+        self.platform = platform
+        self.provider = provider = _Replay(universe, solution, platform)
+        asked = [Wanted(root.name, ANY_VERSION) for root in universe.request.roots]
+        for need in universe.requires[platform]:
+            asked.extend(provider.ways(need))
+        self.entries = frozenset(wanted.name for wanted in asked)
+        resolver: Resolver[Wanted, Candidate, str] = Resolver(provider, BaseReporter())
+        try:
+            result = resolver.resolve(asked, max_rounds=len(provider.chosen) * 2 + 100)
+        except ResolutionImpossible as failure:
+            wanted = ", ".join(str(cause.requirement) for cause in failure.causes)
+            raise ReplayError(f"the chosen versions do not meet {wanted}") from failure
+        superfluous = set(provider.chosen) - set(result.mapping)
+        if superfluous:
+            raise ReplayError(f"nobody needs {', '.join(sorted(superfluous))}")
+        self.edges = {name: provider.edges[name] for name in result.mapping}
+        self._lasting = {name: self._not_only_for_building(name) for name in self.edges}
+
+    def identity(self, name: str) -> str:
+        return self.provider.chosen[name].package.identity
+
+    def inside(self) -> set[str]:
+        """What is reached from the roots without passing through what is provided."""
+        return _reached(
+            self.entries, lambda name: () if self._is(name, Nature.PROVIDED) else self.edges[name]
+        )
+
+    def for_target(self) -> set[str]:
+        """What the target's own program needs: reached without ``build`` dependencies and build tools."""
+        entries = {name for name in self.entries if not self._is(name, Nature.BUILD_TOOL)}
+        return _reached(entries, lambda name: self._lasting[name])
+
+    def on_host(self, for_target: set[str]) -> set[str]:
+        """What the machine that builds needs itself."""
+        first = {child for name in for_target for child in self.edges[name] - self._lasting[name]}
+        first |= {name for name in self.entries if self._is(name, Nature.BUILD_TOOL)}
+        return _reached(first, lambda name: self.edges[name])
+
+    def _not_only_for_building(self, name: str) -> frozenset[str]:
+        """The packages that a package needs, apart from build tools and ``build`` dependencies."""
+        candidate = self.provider.chosen[name]
+        platform = self.universe.request.platforms[self.platform]
+        own = candidate.nature is Nature.ROOT or name in self.universe.request.pinned
+        reduction = Reduction({**package_variables(platform, own=own), "build": False})
+        need = reduction.need(candidate.package.depends, name, candidate.version)
+        ways = {way.name for way in self.provider.ways(need)} & self.edges[name]
+        return frozenset(way for way in ways if not self._is(way, Nature.BUILD_TOOL))
+
+    def _is(self, name: str, nature: Nature) -> bool:
+        candidate = self.provider.chosen.get(name)
+        return candidate is not None and candidate.nature is nature
+
+
+def _reached(entries: Iterable[str], children: Callable[[str], Iterable[str]]) -> set[str]:
     seen: set[str] = set()
     waiting = sorted(entries)
     while waiting:
         name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        if natures[name] is not Nature.PROVIDED:
-            waiting.extend(edges[name])
+        if name not in seen:
+            seen.add(name)
+            waiting.extend(children(name))
     return seen
 
 

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from solver.formula import Condition, Dependency, Formula, Value
 from solver.package import Package
+from solver.version import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What is wished of an answer beside that it be the newest.
+
+    Args:
+        kept: versions by name, which stay where they can: those of an old lock.
+        sought: names that are to be as new as can be, whatever of ``kept`` has to move for that.
+        lowest: the lowest versions are wished for, instead of the newest.
+    """
+
+    kept: Mapping[str, frozenset[Version]] = field(default_factory=dict)
+    sought: frozenset[str] = frozenset()
+    lowest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +60,11 @@ class Request:
         restrictions: the user's bounds.
         provided: names that are installed outside.
         pinned: names of which a root says where they come from.
-        any_build_system: whether opam's rules alone count: whatever builds a package will do, as nothing is
-            vendored for dune.
         root_places: for error messages, the file and line where a root names a dependency:
             ``(root, dependency)`` to ``hello.opam:5``.
+        preferences: which of several answers is taken.
+        any_build_system: whether opam's rules alone count: whatever builds a package will do, as nothing is
+            vendored for dune.
     """
 
     roots: tuple[Package, ...]
@@ -57,6 +74,7 @@ class Request:
     provided: frozenset[str] = frozenset()
     root_places: Mapping[tuple[str, str], str] | None = None
     pinned: frozenset[str] = frozenset()
+    preferences: Preferences = Preferences()
     any_build_system: bool = False
 
     @property

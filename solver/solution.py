@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from solver.universe import Candidate
@@ -17,18 +18,22 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """The chosen versions, sorted by name.
+    """The chosen versions, sorted by name; several of one name where no one will do for all platforms.
 
-    ``costs`` are sums over the chosen versions, most important first: versions to avoid, age of the compiler,
-    of direct dependencies, of the rest, number of packages. No answer has less.
+    ``costs`` are sums over the chosen versions, by the name of the wish: ``several`` (versions beyond the
+    first of a package), then `solver.problem.WISHES`, and ``packages``. No answer has less, in the order of
+    `encoding/strict.lp`.
     """
 
     choices: tuple[Choice, ...]
-    costs: tuple[int, ...]
+    costs: Mapping[str, int]
 
-    def choice(self, name: str) -> Choice | None:
-        """The choice of that name, None where it is not in the answer."""
-        return next((choice for choice in self.choices if choice.candidate.name == name), None)
+    def several(self) -> Mapping[str, tuple[Choice, ...]]:
+        """The packages of which there is more than one version, by name."""
+        by_name: dict[str, list[Choice]] = {}
+        for choice in self.choices:
+            by_name.setdefault(choice.candidate.name, []).append(choice)
+        return {name: tuple(choices) for name, choices in by_name.items() if len(choices) > 1}
 
 
 @dataclass(frozen=True, slots=True)

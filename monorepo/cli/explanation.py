@@ -48,8 +48,6 @@ def _step(step: Step, universe: Universe) -> str:
             return f"{_subject(who, step.versions, universe)} conflicts with {_wording(step)}"
         case Relation.CLASS:
             return f"only one package of the conflict class {whom} can be chosen"
-        case Relation.ARCHIVE:
-            return f"what is vendored from {whom} must come from one archive"
         case Relation.UNAVAILABLE:
             targets = ", ".join(step.reason.whom)
             return f"{_subject(who, step.versions, universe)} is not available on {targets}"

@@ -30,6 +30,7 @@ def package_row(package: LockedPackage) -> dict[str, object]:
         "version": package.version,
         "kind": package.kind.value,
         "targets": list(package.targets),
+        "host-for": list(package.host_for),
         "directory": package.directory,
         "repository": package.repository,
     }
@@ -42,6 +43,15 @@ def lock_summary(lock: Lock, seconds: float, *, changed: bool) -> str:
     targets = ", ".join(target.name for target in lock.targets)
     done = "locked" if changed else "unchanged:"
     return f"{done} {_count(len(lock.packages), 'package')} ({counts}) for {targets} in {seconds:.1f} s"
+
+
+def apart_lines(lock: Lock) -> Iterator[str]:
+    """One line for each package of which no one version will do for all targets."""
+    for name in dict.fromkeys(package.name for package in lock.packages):
+        versions = lock.versions(name)
+        if len(versions) > 1:
+            told = ", ".join(f"{package.version} for {' '.join(package.used_for)}" for package in versions)
+            yield f"no one version of {name} will do for all targets: {told}"
 
 
 def change_lines(difference: Difference) -> Iterator[str]:
@@ -90,7 +100,7 @@ def _state(repository: LockedRepository) -> str:
 def _what_changed(before: LockedPackage, after: LockedPackage) -> str:
     if before.kind is not after.kind:
         return f"{before.kind} -> {after.kind}"
-    fields = ("repository", "targets", "directory", "dependencies", "metadata", "flags", "reason")
+    fields = ("repository", "targets", "host_for", "directory", "dependencies", "metadata", "flags", "reason")
     changed = [field for field in fields if getattr(before, field) != getattr(after, field)]
     return f"other {' and '.join(changed)}"
 

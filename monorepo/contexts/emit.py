@@ -114,7 +114,9 @@ def _refuse_a_folder_of_the_projects_own(contexts: Path) -> None:
 
 def _write_editor_workspace(lock: Lock, path: Path) -> None:
     if not path.exists() or _is_mine(path):
-        _write(path, render_editor_workspace(lock.targets, workspace_language(locked_dune(lock))))
+        # One file for all targets is read by whichever dune is there: the oldest must understand it.
+        language = min(workspace_language(locked_dune(lock, target.name)) for target in lock.targets)
+        _write(path, render_editor_workspace(lock.targets, language))
 
 
 def _is_mine(path: Path) -> bool:

@@ -48,7 +48,7 @@ def plan_contexts(lock: Lock, files: Mapping[str, str], folders: Mapping[str, st
     """
     planned = {f"{FOLDER}/dune": _DUNE_FILE, f"{FOLDER}/.gitignore": _GITIGNORE}
     for target in lock.targets:
-        workspace = render_workspace(target, workspace_language(locked_dune(lock)))
+        workspace = render_workspace(target, workspace_language(locked_dune(lock, target.name)))
         workspace_path = f"{FOLDER}/{target.name}/dune-workspace"
         inputs = Inputs(
             files=tuple(sorted({**files, workspace_path: bytes_digest(workspace.encode())}.items())),
@@ -62,14 +62,14 @@ def plan_contexts(lock: Lock, files: Mapping[str, str], folders: Mapping[str, st
     return dict(sorted(planned.items()))
 
 
-def locked_dune(lock: Lock) -> Version | None:
-    """The version of dune in the lock, None where it has none."""
-    dune = lock.package("dune")
+def locked_dune(lock: Lock, target: str) -> Version | None:
+    """The version of dune for a target, None where the lock has none."""
+    dune = lock.package("dune", target)
     return None if dune is None else Version.parse(dune.version)
 
 
 def _context(lock: Lock, target: Target, workspace: str, inputs: Inputs) -> Context:
-    dune = locked_dune(lock)
+    dune = locked_dune(lock, target.name)
     roots = _roots(lock, target)
     return Context(
         project=Project(lock.project, "../..", roots),
@@ -77,7 +77,7 @@ def _context(lock: Lock, target: Target, workspace: str, inputs: Inputs) -> Cont
         description=target.description,
         toolchain=Toolchain(
             name=target.toolchain,
-            ocaml=_locked_ocaml(lock),
+            ocaml=_locked_ocaml(lock, target.name),
             dune=None if dune is None else _numeric(dune.text),
             packages=_installed(lock, target),
             tools=target.tools,
@@ -110,25 +110,19 @@ def _dune_arguments(target: Target, workspace: str, roots: tuple[str, ...]) -> t
 
 
 def _roots(lock: Lock, target: Target) -> tuple[str, ...]:
-    packages = {package.name: package for package in lock.packages}
-    return tuple(root for root in lock.roots if root not in packages or target.name in packages[root].targets)
+    return tuple(root for root in lock.roots if lock.package(root, target.name) is not None)
 
 
 def _installed(lock: Lock, target: Target) -> tuple[str, ...]:
     """Names of the packages that are outside the sources: provided, virtual, or the compiler's."""
     inside = (Kind.VENDORED, Kind.ROOT)
-    names = {
-        package.name
-        for package in lock.packages
-        if package.kind not in inside and target.name in package.targets
-    }
-    return tuple(sorted(names))
+    return tuple(sorted(p.name for p in lock.packages if p.kind not in inside and target.name in p.used_for))
 
 
-def _locked_ocaml(lock: Lock) -> str | None:
+def _locked_ocaml(lock: Lock, target: str) -> str | None:
     """The number by which the compiler of the lock calls itself (5.4.1 for ocaml-variants.5.4.1+options)."""
     for name in _COMPILERS:
-        compiler = lock.package(name)
+        compiler = lock.package(name, target)
         if compiler is not None:
             return _numeric(compiler.version)
     return None

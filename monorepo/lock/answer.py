@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from monorepo.lock.answers import Answers
 from monorepo.lock.certify import certify_lock
 from monorepo.lock.compose import compose_lock
 from monorepo.lock.format import FILE, canonical
+from monorepo.lock.keeping import Keeping
 from monorepo.lock.model import Lock
 from monorepo.lock.reader import read_lock
 from monorepo.lock.writer import write_lock
@@ -44,25 +45,33 @@ class NoAnswerError(UnsolvableError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A certified lock, its text, files to keep beside it by sha256, and unreadable versions passed over."""
+    """A certified lock, its text, and files to keep beside it by sha256.
+
+    ``unreadable`` are versions of its packages that were passed over; ``apart`` tells why some packages have
+    several versions, where some have.
+    """
 
     lock: Lock
     text: str
     files: Mapping[str, bytes]
     unreadable: tuple[Rejection, ...]
+    apart: Explanation | None = None
 
 
 class OpenProject:
-    """One project with its repositories open, in the state that ``kept`` records where it records one."""
+    """One project with its repositories open, in the state that ``keeping`` records where it records one."""
 
-    def __init__(self, project: Project, cache: Path, http: Http, git: Git, kept: Lock | None) -> None:
-        self.project = project
+    def __init__(self, project: Project, cache: Path, http: Http, git: Git, keeping: Keeping) -> None:
+        self.project = replace(project, request=replace(project.request, preferences=keeping.preferences))
         self.git = git
         self.answers = Answers(cache / "answers")
-        repositories = {} if kept is None else {r.name: r for r in kept.repositories}
-        self.known_commits = {s.url: s.commit for s in kept.sources if s.commit} if kept else {}
+        self.known_commits = keeping.commits
         self.stack, self.commits = open_repositories(
-            project.repositories, cache=cache, http=http, git=git, locked=repositories
+            project.repositories,
+            cache=cache,
+            http=http,
+            git=git,
+            locked={repository.name: repository for repository in keeping.repositories},
         )
         self.pins = open_pins(project.pins, git, self.known_commits)
 
@@ -96,7 +105,12 @@ class OpenProject:
             for rejection in universe.rejections.get(choice.candidate.name, ())
             if rejection.why is Why.UNREADABLE
         )
-        return Answer(composed.lock, text, composed.files, tuple(unreadable))
+        apart = None
+        if solution.several():
+            from solver.explanation import explain
+
+            apart = explain(universe)
+        return Answer(composed.lock, text, composed.files, tuple(unreadable), apart)
 
     def certify(self, lock: Lock) -> tuple[Violation, ...]:
         """What ``lock`` breaks of what the opam files say."""

@@ -1,18 +1,38 @@
-"""A lock is held against the opam files that it names: what it chose, and what it says of each package."""
+"""A lock is held against formulas: those that it records itself, or those of the opam files that it names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from monorepo.errors import LockError
+from monorepo.lock.format import FILE
 from monorepo.lock.model import Kind, Lock, LockedPackage, LockedSource
 from monorepo.pins import PinnedPackage
 from monorepo.project import Project
-from overlays.errors import PackageUnreadable
+from overlays.errors import OpamSyntaxError, PackageUnreadable
+from overlays.notation import read_condition, read_need, read_needs, write, write_needs
 from overlays.stack import RepositoryStack
 from solver.certificate import Locked, Violation, certify
-from solver.formula import dependencies_in
+from solver.formula import Dependency, dependencies_in
+from solver.nature import is_virtual
 from solver.package import Package
+from solver.request import Platform, Request, Restriction
 from solver.version import Version
+
+
+def certify_itself(lock: Lock) -> tuple[Violation, ...]:
+    """Everything in which ``lock`` breaks the formulas that it records of its own packages.
+
+    It needs no repository, so that `mono pull` asks it of whatever lock it is given.
+
+    Raises:
+        LockError: a formula in it cannot be read.
+    """
+    try:
+        answer = [Locked(_package(locked), locked.used_for) for locked in lock.packages]
+        return certify(_request(lock, answer), answer)
+    except OpamSyntaxError as error:
+        raise LockError(error.reason, error.place, "run mono lock to make it anew") from error
 
 
 def certify_lock(
@@ -20,7 +40,7 @@ def certify_lock(
 ) -> tuple[Violation, ...]:
     """Everything in which ``lock`` breaks the raw formulas, or tells another story than the opam files."""
     known = {root.name: root for root in project.roots} | {name: pin.package for name, pin in pins.items()}
-    sources = {name: source for source in lock.sources for name in source.packages}
+    sources = {source.directory: source for source in lock.sources}
     answer: list[Locked] = []
     violations: list[Violation] = []
     for locked in lock.packages:
@@ -31,12 +51,61 @@ def certify_lock(
             except PackageUnreadable as error:
                 violations.append(Violation(locked.name, "", f"cannot be read again: {error.reason}"))
                 continue
+        source = sources.get(locked.directory or "")
         violations.extend(
-            Violation(locked.name, "", reason)
-            for reason in _discrepancies(locked, package, sources.get(locked.name))
+            Violation(locked.name, "", reason) for reason in _discrepancies(locked, package, source)
         )
-        answer.append(Locked(package, locked.targets, locked.kind is Kind.VENDORED))
+        answer.append(Locked(package, locked.used_for))
     return (*violations, *certify(project.request, answer))
+
+
+def _package(locked: LockedPackage) -> Package:
+    """What the lock itself says of a package."""
+    place = f"{FILE}, package {locked.identity}"
+    return Package(
+        locked.name,
+        Version.parse(locked.version),
+        read_needs(locked.depends, place),
+        tuple(_dependency(text, place) for text in locked.conflicts),
+        locked.conflict_class,
+        read_condition(locked.available, place) if locked.available else None,
+        frozenset(locked.flags),
+        repository=locked.repository,
+        metadata_hash=locked.metadata,
+    )
+
+
+def _dependency(text: str, place: str) -> Dependency:
+    found = read_need(text, place)
+    if not isinstance(found, Dependency):
+        raise OpamSyntaxError("expected one package, with its condition in braces", place, 1, 1, text)
+    return found
+
+
+def _restriction(text: str) -> Restriction:
+    dependency = _dependency(text, FILE)
+    if dependency.condition is None:
+        raise OpamSyntaxError("this constraint bounds nothing", FILE, 1, 1, text)
+    return Restriction(dependency.name, dependency.condition, text, FILE)
+
+
+def _request(lock: Lock, answer: list[Locked]) -> Request:
+    """What was asked for, as the lock records it: each target for itself."""
+    packages = {locked.package.name: locked.package for locked in answer}
+    return Request(
+        roots=tuple(packages[name] for name in lock.roots),
+        platforms=tuple(
+            Platform(
+                (target.name,),
+                dict(target.variables),
+                tuple(_dependency(text, f"{FILE}, target {target.name}") for text in target.requires),
+            )
+            for target in lock.targets
+        ),
+        requires=tuple(_dependency(text, FILE) for text in lock.asked),
+        restrictions=tuple(map(_restriction, lock.constraints)),
+        pinned=frozenset(p.name for p in lock.packages if p.repository is None and p.kind is not Kind.ROOT),
+    )
 
 
 def _discrepancies(locked: LockedPackage, package: Package, source: LockedSource | None) -> Iterator[str]:
@@ -47,9 +116,18 @@ def _discrepancies(locked: LockedPackage, package: Package, source: LockedSource
         yield f"its version is written {package.version}"
     if package.repository != locked.repository:
         yield f"it comes from {package.repository}, not from {locked.repository}"
+    if tuple(sorted(package.flags)) != locked.flags:
+        yield "its flags are others"
+    recorded = (locked.depends, locked.conflicts, locked.conflict_class, locked.available)
+    available = "" if package.available is None else write(package.available)
+    conflicts = tuple(map(write, package.conflicts))
+    if recorded != (write_needs(package.depends), conflicts, package.conflict_class, available):
+        yield "its formulas are others"
     named = {dependency.name for dependency in dependencies_in(package.depends)}
     if not named.issuperset(locked.dependencies):
         yield f"it does not need {', '.join(sorted(set(locked.dependencies) - named))}"
+    if locked.kind is Kind.VIRTUAL and not is_virtual(package):
+        yield "it has a source, but is said to have none"
     if locked.kind is not Kind.VENDORED:
         return
     if "dune" not in named:

@@ -10,7 +10,9 @@ from monorepo.lock.model import Kind, Lock, LockedPackage, LockedRepository, Sys
 from monorepo.lock.sources import Metadata, Sources
 from monorepo.pins import PinnedPackage
 from monorepo.project import Project
+from overlays.notation import write, write_needs
 from overlays.stack import RepositoryStack
+from solver.formula import Dependency
 from solver.nature import Nature
 from solver.replay import Graph
 from solver.solution import Choice, Solution
@@ -47,7 +49,7 @@ def compose_lock(
     composer = _Composer(project, solution, graph, metadata, pins.keys())
     source_maker = Sources(project.request.platforms, metadata, pin_commit)
     sources = source_maker.make(composer.vendored())
-    directories = {name: source.directory for source in sources for name in source.packages}
+    directories = source_maker.directories
     archive_mirrors = _archive_mirrors(project, stack)  # before content_hash, which covers what was read
     repositories = tuple(
         LockedRepository(setting.name, setting.url, commits.get(setting.name))
@@ -66,6 +68,10 @@ def compose_lock(
         sources=sources,
         system_packages=tuple(composer.system_packages()),
         archive_mirrors=archive_mirrors,
+        asked=tuple(map(write, project.request.requires)),
+        constraints=tuple(
+            write(Dependency(bound.name, bound.condition)) for bound in project.request.restrictions
+        ),
     )
     return Composed(lock, source_maker.files)
 
@@ -100,15 +106,17 @@ class _Composer:
         self.graph = graph
         self.metadata = metadata
         self.pins = pins
-        self.kinds = {choice.candidate.name: self._kind(choice) for choice in solution.choices}
+        self.kinds = {choice.candidate.package.identity: self._kind(choice) for choice in solution.choices}
 
     def vendored(self) -> list[Choice]:
         """The choices whose sources go into the duniverse."""
-        return [c for c in self.solution.choices if self.kinds[c.candidate.name][0] is Kind.VENDORED]
+        chosen = self.solution.choices
+        return [c for c in chosen if self.kinds[c.candidate.package.identity][0] is Kind.VENDORED]
 
     def _kind(self, choice: Choice) -> tuple[Kind, str]:
         """What becomes of a package, and why."""
         candidate = choice.candidate
+        inside = candidate.package.identity in self.graph.inside
         match candidate.nature:
             case Nature.ROOT:
                 return Kind.ROOT, "its opam file is in this project"
@@ -122,31 +130,46 @@ class _Composer:
                 return Kind.VIRTUAL, "it checks for a system package"
             case Nature.VIRTUAL:
                 return Kind.VIRTUAL, "it has no source of its own"
-            case _ if candidate.name in self.graph.inside and candidate.name in self.pins:
+            case _ if inside and candidate.name in self.pins:
                 return Kind.VENDORED, "it is pinned, and builds with dune"
-            case _ if candidate.name in self.graph.inside:
+            case _ if inside:
                 return Kind.VENDORED, "it builds with dune"
             case _:
                 return Kind.PROVIDED, f"only {self._parents(candidate.name)} needs it, installed outside"
 
     def _parents(self, name: str) -> str:
-        return " and ".join(parent for parent, children in self.graph.edges.items() if name in children)
+        parents = (
+            choice.candidate.name
+            for choice in self.solution.choices
+            if name in self.graph.edges[choice.candidate.package.identity]
+        )
+        return " and ".join(dict.fromkeys(parents))
 
     def package(self, choice: Choice, directories: Mapping[str, str]) -> LockedPackage:
         package = choice.candidate.package
-        kind, reason = self.kinds[package.name]
-        platforms = self.project.request.platforms
+        kind, reason = self.kinds[package.identity]
+        role = self.graph.roles[package.identity]
         return LockedPackage(
             name=package.name,
             version=str(package.version),
             kind=kind,
             reason=reason,
-            targets=tuple(sorted(t for number in choice.platforms for t in platforms[number].targets)),
-            dependencies=self.graph.edges[package.name],
+            targets=self._targets(role.target),
+            host_for=self._targets(role.host),
+            dependencies=self.graph.edges[package.identity],
             repository=package.repository,
             metadata=package.metadata_hash,
-            directory=directories.get(package.name),
+            directory=directories.get(package.identity),
             flags=tuple(sorted(package.flags)),
+            depends=write_needs(package.depends),
+            conflicts=tuple(map(write, package.conflicts)),
+            conflict_class=package.conflict_class,
+            available="" if package.available is None else write(package.available),
+        )
+
+    def _targets(self, platforms: Sequence[int]) -> tuple[str, ...]:
+        return tuple(
+            sorted(t for number in platforms for t in self.project.request.platforms[number].targets)
         )
 
     def system_packages(self) -> Iterator[SystemPackages]:

@@ -17,16 +17,16 @@ FILE = "mono.lock"
 FILES_FOLDER = "mono.lock.files"
 """Beside the lock: what repositories themselves carry for a package, each file named by its sha256."""
 
-FORMAT = 1
+FORMAT = 2
 REVISION = 0
-READABLE = ">=1,<2"
+READABLE = ">=2,<3"
 """``format.revision`` that this mono reads, as a PEP 440 range."""
 
 
 def canonical(lock: Lock) -> Lock:
     """The same lock with everything sorted that has no order of its own.
 
-    Repositories, targets, mirrors, checksums, patches and extra files keep theirs.
+    Repositories, targets, mirrors, checksums, patches, extra files and formulas keep theirs.
     """
     return replace(
         lock,
@@ -36,10 +36,11 @@ def canonical(lock: Lock) -> Lock:
             replace(
                 package,
                 targets=tuple(sorted(package.targets)),
+                host_for=tuple(sorted(package.host_for)),
                 dependencies=tuple(sorted(package.dependencies)),
                 flags=tuple(sorted(package.flags)),
             )
-            for package in sorted(lock.packages, key=lambda package: package.name)
+            for package in sorted(lock.packages, key=lambda package: (package.name, package.version))
         ),
         sources=tuple(
             replace(source, packages=tuple(sorted(source.packages)))

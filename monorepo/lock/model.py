@@ -2,12 +2,13 @@
 
 Invariants, kept by `monorepo.lock.reader` and by the stage that makes one:
 every sequence is sorted as the field's own order says; every name in ``dependencies`` is a package of the
-lock; every vendored package has a source; every source is pinned by a checksum or a git commit.
+lock; there is at most one version of a package for each target; every vendored package has a source; every
+source is pinned by a checksum or a git commit.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from monorepo.targets.definition import Target
@@ -36,10 +37,18 @@ class LockedRepository:
 
 @dataclass(frozen=True, slots=True)
 class LockedPackage:
-    """One package of the answer.
+    """One package of the answer, in one version.
 
-    ``targets`` and ``dependencies`` are names, sorted; ``repository`` is None for roots and pins;
-    ``directory`` is the folder of a vendored package below duniverse/; ``metadata`` hashes its opam file.
+    Args:
+        targets: names of those whose own program needs it.
+        host_for: names of those for which the machine that builds needs it: build tools, ``build``
+            dependencies and what these need.
+        dependencies: names of packages of this lock, as solved, on any target.
+        repository: None for roots and pins.
+        directory: the folder of a vendored package below duniverse/.
+        metadata: ``sha256:`` and the hash of its opam file.
+        depends: what its opam file says, each part that must hold, in mono's notation (`overlays.notation`);
+            ``conflicts`` and ``available`` likewise.
     """
 
     name: str
@@ -47,11 +56,26 @@ class LockedPackage:
     kind: Kind
     reason: str
     targets: tuple[str, ...]
+    host_for: tuple[str, ...] = ()
     dependencies: tuple[str, ...] = ()
     repository: str | None = None
     metadata: str = ""
     directory: str | None = None
     flags: tuple[str, ...] = ()
+    depends: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    conflict_class: tuple[str, ...] = ()
+    available: str = ""
+
+    @property
+    def used_for(self) -> tuple[str, ...]:
+        """The targets that need it, in whatever role, sorted."""
+        return tuple(sorted({*self.targets, *self.host_for}))
+
+    @property
+    def identity(self) -> str:
+        """``name.version``, as opam writes it."""
+        return f"{self.name}.{self.version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +139,12 @@ class SystemPackages:
 class Lock:
     """The whole answer.
 
-    ``inputs`` is the digest of what it was computed from; ``archive_mirrors`` are base urls in opam's cache
-    layout, asked by checksum before a source's own url.
+    Args:
+        inputs: the digest of what it was computed from.
+        asked: what was asked for beside the roots, on every target, in mono's notation.
+        constraints: the user's bounds, in mono's notation.
+        variables: opam variables that the project set; those that hold on a target are the target's own.
+        archive_mirrors: base urls in opam's cache layout, asked by checksum before a source's own url.
     """
 
     project: str
@@ -128,8 +156,14 @@ class Lock:
     packages: tuple[LockedPackage, ...]
     sources: tuple[LockedSource, ...]
     system_packages: tuple[SystemPackages, ...] = ()
-    archive_mirrors: tuple[str, ...] = field(default=())
+    archive_mirrors: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
 
-    def package(self, name: str) -> LockedPackage | None:
-        """The locked package of that name, None where there is none."""
-        return next((package for package in self.packages if package.name == name), None)
+    def versions(self, name: str) -> tuple[LockedPackage, ...]:
+        """The packages of that name: none, one, or several where no one version will do for all targets."""
+        return tuple(package for package in self.packages if package.name == name)
+
+    def package(self, name: str, target: str) -> LockedPackage | None:
+        """The package of that name that a target needs, None where it needs none."""
+        return next((package for package in self.versions(name) if target in package.used_for), None)

@@ -77,8 +77,8 @@ class _Reader:
     def lock(self, top: Table) -> Lock:
         self._only(
             top,
-            *("format", "revision", "project", "inputs", "roots", "archive-mirrors", "variables"),
-            *("repositories", "targets", "packages", "sources", "system-packages"),
+            *("format", "revision", "project", "inputs", "roots", "asked", "constraints", "archive-mirrors"),
+            *("variables", "repositories", "targets", "packages", "sources", "system-packages"),
         )
         return Lock(
             project=top.text("project"),
@@ -91,6 +91,8 @@ class _Reader:
             sources=tuple(self._source(table) for table in top.tables("sources")),
             system_packages=tuple(self._system_packages(table) for table in top.tables("system-packages")),
             archive_mirrors=top.texts("archive-mirrors"),
+            asked=top.texts("asked"),
+            constraints=top.texts("constraints"),
         )
 
     def _only(self, table: Table, *known: str) -> None:
@@ -141,8 +143,8 @@ class _Reader:
     def _package(self, table: Table) -> LockedPackage:
         self._only(
             table,
-            *("name", "version", "kind", "reason", "targets", "dependencies", "repository", "metadata"),
-            *("directory", "flags"),
+            *("name", "version", "kind", "reason", "targets", "host-for", "dependencies", "repository"),
+            *("metadata", "directory", "flags", "depends", "conflicts", "conflict-class", "available"),
         )
         return LockedPackage(
             name=table.text("name"),
@@ -150,11 +152,16 @@ class _Reader:
             kind=_kind(table),
             reason=table.text("reason"),
             targets=table.texts("targets"),
+            host_for=table.texts("host-for"),
             dependencies=table.texts("dependencies"),
             repository=table.text_or_none("repository"),
             metadata=_matching(_DIGEST, table, "metadata", "a digest") if "metadata" in table else "",
             directory=_directory(table) if "directory" in table else None,
             flags=table.texts("flags"),
+            depends=table.texts("depends"),
+            conflicts=table.texts("conflicts"),
+            conflict_class=table.texts("conflict-class"),
+            available=table.text_or_none("available") or "",
         )
 
     def _source(self, table: Table) -> LockedSource:
@@ -215,21 +222,22 @@ class _Whole:
 
     def check(self) -> None:
         lock = self.lock
-        self._unique("packages", "name", (package.name for package in lock.packages))
+        self._one_version_for_each_target()
         self._unique("sources", "directory", (source.directory for source in lock.sources))
         self._unique("targets", "name", (target.name for target in lock.targets))
         self._unique("repositories", "name", (repository.name for repository in lock.repositories))
-        packages = {package.name: package for package in lock.packages}
+        kinds = {package.name: package.kind for package in lock.packages}
         for position, name in enumerate(lock.roots):
-            if name not in packages or packages[name].kind is not Kind.ROOT:
+            if kinds.get(name) is not Kind.ROOT:
                 self._refuse(("roots", position), f"{name} is no root among the packages")
-        sources = {source.directory: source for source in lock.sources}
+        carried = {source.directory: source.packages for source in lock.sources}
         targets = {target.name for target in lock.targets}
         repositories = {repository.name for repository in lock.repositories}
         for position, package in enumerate(lock.packages):
             here = ("packages", position)
-            self._known((*here, "dependencies"), package.dependencies, packages, "package")
+            self._known((*here, "dependencies"), package.dependencies, kinds, "package")
             self._known((*here, "targets"), package.targets, targets, "target")
+            self._known((*here, "host-for"), package.host_for, targets, "target")
             if package.repository is not None and package.repository not in repositories:
                 self._refuse((*here, "repository"), f"{package.repository} is no repository of this lock")
             if (package.kind is Kind.ROOT) != (package.name in lock.roots):
@@ -241,17 +249,30 @@ class _Whole:
                     )
             elif package.directory is None:
                 self._refuse((*here, "name"), f"{package.name} is vendored, but has no directory")
-            elif package.directory not in sources or package.name not in sources[package.directory].packages:
+            elif package.name not in carried.get(package.directory, ()):
                 self._refuse((*here, "directory"), f"{package.name} is vendored, but has no source")
+        vendored = {(package.name, package.directory) for package in lock.packages}
         for position, source in enumerate(lock.sources):
             for place, name in enumerate(source.packages):
-                if name not in packages or packages[name].directory != source.directory:
+                if (name, source.directory) not in vendored:
                     self._refuse(
                         ("sources", position, "packages", place),
                         f"{name} is no package that is vendored in {source.directory}",
                     )
             if not source.packages:
                 self._refuse(("sources", position, "directory"), f"{source.directory} carries no package")
+
+    def _one_version_for_each_target(self) -> None:
+        seen: set[tuple[str, str]] = set()
+        for position, package in enumerate(self.lock.packages):
+            if not package.used_for:
+                self._refuse(("packages", position, "name"), f"{package.name} is for no target")
+            for target in package.used_for:
+                if (package.name, target) in seen:
+                    self._refuse(
+                        ("packages", position, "name"), f"{package.name} is there twice for {target}"
+                    )
+                seen.add((package.name, target))
 
     def _unique(self, part: str, key: str, names: Iterable[str]) -> None:
         seen: set[str] = set()

@@ -60,7 +60,11 @@ class Metadata:
 
 
 class Sources:
-    """Makes the sources; ``files`` are those that repositories carry, by sha256."""
+    """Makes the sources.
+
+    ``files`` are those that repositories carry, by sha256; ``directories`` is the source of each package, by
+    ``name.version``.
+    """
 
     def __init__(
         self, platforms: Sequence[Platform], metadata: Metadata, pin_commit: Callable[[str], str]
@@ -69,6 +73,7 @@ class Sources:
         self.metadata = metadata
         self.pin_commit = pin_commit
         self.files: dict[str, bytes] = {}
+        self.directories: dict[str, str] = {}
 
     def make(self, vendored: Sequence[Choice]) -> tuple[LockedSource, ...]:
         """Every archive, commit or part of one to vendor, sorted by directory.
@@ -83,10 +88,10 @@ class Sources:
             subpath = None if package.source is None else package.source.subpath
             groups.setdefault((archives[id(package)], subpath), []).append(choice)
         directories = _distinct_directories([group[0].candidate.package for group in groups.values()])
-        sources = [
-            self._source(directory, group)
-            for directory, group in zip(directories, groups.values(), strict=True)
-        ]
+        sources: list[LockedSource] = []
+        for directory, group in zip(directories, groups.values(), strict=True):
+            sources.append(self._source(directory, group))
+            self.directories |= {choice.candidate.package.identity: directory for choice in group}
         return tuple(sorted(sources, key=lambda source: source.directory))
 
     def _source(self, directory: str, group: Sequence[Choice]) -> LockedSource:
@@ -183,15 +188,17 @@ class Sources:
 def _distinct_directories(packages: Sequence[Package]) -> Iterator[str]:
     """A directory for the source that each package is the first of.
 
-    Sources that wish for one directory are told apart by that package; no two differ by case alone.
+    Sources that wish for one directory are told apart by that package, or by its version where they are
+    several versions of one; no two differ by case alone.
     """
     wishes = [directory_name(package) for package in packages]
     wanted_by = Counter(wish.lower() for wish in wishes)
+    versions = Counter(package.name for package in packages)
     taken = {wish.lower() for wish in wishes if wanted_by[wish.lower()] == 1}
     for wish, package in zip(wishes, packages, strict=True):
         directory = wish
         if wanted_by[wish.lower()] > 1:
-            directory = f"{wish}-{package.name}"
+            directory = f"{wish}-{package.name if versions[package.name] == 1 else package.identity}"
             while directory.lower() in taken:
                 directory += "+"
             taken.add(directory.lower())

@@ -64,6 +64,8 @@ def _document(lock: Lock) -> Row:
         **_present(
             {
                 "roots": lock.roots,
+                "asked": lock.asked,
+                "constraints": lock.constraints,
                 "archive-mirrors": lock.archive_mirrors,
                 "variables": dict(lock.variables),
                 "repositories": [_repository(repository) for repository in lock.repositories],
@@ -115,14 +117,19 @@ def _package(package: LockedPackage) -> Row:
         "version": package.version,
         "kind": str(package.kind),
         "reason": package.reason,
-        "targets": package.targets,
     } | _present(
         {
+            "targets": package.targets,
+            "host-for": package.host_for,
             "dependencies": package.dependencies,
             "repository": package.repository,
             "metadata": package.metadata,
             "directory": package.directory,
             "flags": package.flags,
+            "depends": package.depends,
+            "conflicts": package.conflicts,
+            "conflict-class": package.conflict_class,
+            "available": package.available,
         }
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from monorepo.lock.format import canonical
@@ -80,14 +82,20 @@ def locks(draw: st.DrawFn) -> Lock:
             kind=kinds[name],
             reason=draw(words),
             targets=draw(several(st.sampled_from(target_names), least=1)),
+            host_for=draw(several(st.sampled_from(target_names))),
             dependencies=draw(several(st.sampled_from(package_names))),
             repository=draw(st.none() | st.sampled_from(repository_names)),
             metadata=draw(st.just("") | digests),
             directory=homes.get(name),
             flags=draw(several(names)),
+            depends=draw(several(words)),
+            conflicts=draw(several(words)),
+            conflict_class=draw(several(names)),
+            available=draw(st.just("") | words),
         )
         for name in package_names
     )
+    packages = tuple(version for package in packages for version in draw(_versions(package)))
     lock = Lock(
         project=draw(words),
         inputs=draw(digests),
@@ -103,8 +111,20 @@ def locks(draw: st.DrawFn) -> Lock:
             ).map(tuple)
         ),
         archive_mirrors=draw(several(words)),
+        asked=draw(several(words)),
+        constraints=draw(several(words)),
     )
     return canonical(lock)
+
+
+def _versions(package: LockedPackage) -> st.SearchStrategy[tuple[LockedPackage, ...]]:
+    """The package, or two versions of it that divide its targets among them."""
+    first, *others = package.used_for
+    if not others or package.kind is Kind.ROOT:
+        return st.just((package,))
+    one = replace(package, targets=(first,), host_for=())
+    other = replace(package, version=f"{package.version}+", targets=(), host_for=tuple(others))
+    return st.sampled_from(((package,), (one, other)))
 
 
 def _repositories(name: str) -> st.SearchStrategy[LockedRepository]:
@@ -134,7 +154,15 @@ def _sources(directory: str, homes: dict[str, str]) -> st.SearchStrategy[LockedS
 def lock_of(size: int) -> Lock:
     """A lock of ``size`` vendored packages, each with a source, beside a root."""
     package_names = [f"package-{number:03}" for number in range(size)]
-    root = LockedPackage("app", "dev", Kind.ROOT, "the project's own", ("host",), tuple(package_names))
+    root = LockedPackage(
+        name="app",
+        version="dev",
+        kind=Kind.ROOT,
+        reason="the project's own",
+        targets=("host",),
+        dependencies=tuple(package_names),
+        depends=tuple(package_names),
+    )
     return canonical(
         Lock(
             project="app",
@@ -156,6 +184,7 @@ def lock_of(size: int) -> Lock:
                         repository="opam",
                         metadata="sha256:" + "b" * 64,
                         directory=name,
+                        depends=tuple(package_names[max(0, position - 8) : position]),
                     )
                     for position, name in enumerate(package_names)
                 ),

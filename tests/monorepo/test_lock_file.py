@@ -90,7 +90,7 @@ def package(document: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 DAMAGE: list[tuple[str, Callable[[dict[str, Any]], object], str]] = [
-    ("other format", lambda d: d.update(format=2), "this lock is of format 2, and this mono reads >=1,<2"),
+    ("other format", lambda d: d.update(format=3), "this lock is of format 3, and this mono reads >=2,<3"),
     ("format of another type", lambda d: d.update(format="1"), "format must be an integer, not a string"),
     ("no format", lambda d: d.pop("format"), 'the file has no "format"'),
     ("no project", lambda d: d.pop("project"), 'the file has no "project"'),
@@ -101,8 +101,9 @@ DAMAGE: list[tuple[str, Callable[[dict[str, Any]], object], str]] = [
     ("kind", lambda d: package(d, "lwt").update(kind="vendor"), '"vendor" is no kind of package'),
     ("dangling dependency", lambda d: package(d, "lwt")["dependencies"].append("gone"), "gone is no package of this lock"),
     ("unknown target", lambda d: package(d, "lwt").update(targets=["xen"]), "xen is no target of this lock"),
+    ("no target", lambda d: [package(d, "lwt").pop(key) for key in ("targets", "host-for")], "lwt is for no target"),
     ("unknown repository", lambda d: package(d, "lwt").update(repository="x"), "x is no repository of this lock"),
-    ("twice", lambda d: d["packages"].append(package(d, "lwt")), "lwt is there twice among the packages"),
+    ("twice", lambda d: d["packages"].append(package(d, "lwt")), "lwt is there twice for host"),
     ("no directory", lambda d: package(d, "lwt").pop("directory"), "lwt is vendored, but has no directory"),
     ("no source", lambda d: package(d, "lwt").update(directory="other"), "lwt is vendored, but has no source"),
     ("provided with a directory", lambda d: package(d, "dune").update(directory="lwt"), "dune is provided, so it has no directory"),
@@ -137,7 +138,7 @@ def test_damage_is_told_at_its_line() -> None:
 
 
 def test_an_unknown_format_is_refused_with_what_to_do() -> None:
-    assert "update mono" in edited(lambda document: document.update(format=2)).hint
+    assert "update mono" in edited(lambda document: document.update(format=3)).hint
 
 
 def test_a_later_revision_is_read_and_its_new_keys_passed_over() -> None:

@@ -9,6 +9,7 @@ import sys
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,10 +73,10 @@ class Place:
                 (folder / "files").mkdir(exist_ok=True)
                 (folder / "files" / name).write_bytes(content)
 
-    def lock(self, *, upgrade: bool = False) -> LockReport:
+    def lock(self, **options: Any) -> LockReport:
         with HttpClient() as http:
             git = GitClones(self.cache)
-            return lock_project(self.project, cache=self.cache, http=http, git=git, upgrade=upgrade)
+            return lock_project(self.project, cache=self.cache, http=http, git=git, **options)
 
     def check(self) -> CheckReport:
         with HttpClient() as http:
@@ -85,6 +86,10 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
+
+
+def versions(lock: Lock) -> dict[str, str]:
+    return {package.name: package.version for package in lock.packages}
 
 
 def kinds(lock: Lock) -> dict[str, Kind]:
@@ -152,7 +157,7 @@ def test_a_carried_file_that_changed_is_refused_and_the_old_lock_stays(place: Pl
     fields = f'extra-files: ["fix.patch" "sha256={"0" * 64}"]'
     place.publish({"lib.2": library(fields, file="lib-2.tbz")}, {"fix.patch": b"other"})
     with pytest.raises(LockError, match=r"files/fix\.patch is not what the opam file says"):
-        place.lock()
+        place.lock(upgrade=True)
     assert (place.project / "mono.lock").read_bytes() == before
 
 
@@ -184,10 +189,9 @@ def test_unchanged_until_something_that_was_asked_changes(place: Place) -> None:
     assert not report.changed, "nobody needs that package"
     place.publish({"lib.2": library(file="lib-2.tbz")})
     report = place.lock()
-    assert report.changed
-    found = report.lock.package("lib")
-    assert found is not None
-    assert found.version == "2"
+    assert report.changed, "the repository is another, which the lock records"
+    assert versions(report.lock)["lib"] == "1"
+    assert versions(place.lock(upgrade=True).lock)["lib"] == "2"
 
 
 def test_a_lock_that_was_edited_is_noticed(place: Place) -> None:
@@ -201,6 +205,8 @@ def test_a_lock_that_was_edited_is_noticed(place: Place) -> None:
     assert not report.good
     assert any("its opam file has changed" in str(violation) for violation in report.violations)
     assert place.lock().changed
+    assert place.check().good, "the version that someone wrote there stays, and the rest follows"
+    assert place.lock(upgrade=True).changed
     assert path.read_text(encoding="utf-8") == good
 
 
@@ -249,7 +255,7 @@ def test_what_cannot_be_fetched_and_verified_is_no_candidate(place: Place, url: 
     assert rejection.why is Why.UNVERIFIABLE
     assert reason in rejection.detail
     place.publish({"lib.1": library()})
-    found = place.lock().lock.package("lib")
+    found = place.lock().lock.package("lib", "host")
     assert found is not None
     assert found.version == "1"
 
@@ -304,7 +310,7 @@ def test_a_lock_of_a_newer_mono_is_not_replaced(place: Place) -> None:
     place.root('depends: ["dune"]')
     place.lock()
     path = place.project / "mono.lock"
-    newer = path.read_text(encoding="utf-8").replace("format = 1", "format = 9")
+    newer = path.read_text(encoding="utf-8").replace("format = 2", "format = 9")
     path.write_text(newer, encoding="utf-8")
     with pytest.raises(LockError, match="a newer mono wrote this lock"):
         place.lock()
@@ -425,7 +431,7 @@ def test_a_repository_in_git_stays_at_its_commit_until_upgraded(place: Place) ->
     assert place.check().good
     upgraded = place.lock(upgrade=True).lock
     assert upgraded.repositories[0].commit == second
-    found = upgraded.package("lib")
+    found = upgraded.package("lib", "host")
     assert found is not None
     assert found.version == "2"
 
@@ -440,7 +446,7 @@ def test_a_pin_is_the_only_candidate(place: Place, tmp_path: Path) -> None:
     head = commit(pinned)
     place.root(f'depends: ["lib"]\npin-depends: [["lib.dev" "git+file://{pinned}#main"]]')
     lock = place.lock().lock
-    found = lock.package("lib")
+    found = lock.package("lib", "host")
     assert found is not None
     assert (found.version, found.repository) == ("dev", None)
     (locked,) = lock.sources
@@ -485,7 +491,7 @@ def test_a_broken_opam_file_is_a_version_less_and_told(place: Place) -> None:
     place.publish({"lib.1": library(), "lib.2": "depends: ["})
     place.root('depends: ["lib"]')
     report = place.lock()
-    found = report.lock.package("lib")
+    found = report.lock.package("lib", "host")
     assert found is not None
     assert found.version == "1"
     assert [(r.name, str(r.version)) for r in report.unreadable] == [("lib", "2")]

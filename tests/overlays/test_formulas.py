@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from overlays.errors import OpamSyntaxError
 from overlays.formulas import (
     formula_by_tree,
-    parse_dependency,
     read_conflicts,
     read_filter,
     read_formula,
 )
+from overlays.notation import read_need
 from overlays.syntax.tokens import Malformed
 from overlays.values import lists_a_command, read_string, read_strings, read_words
 from solver.formula import (
@@ -84,7 +83,7 @@ def test_conditions(text: str) -> None:
     expected = Dependency("a", CONDITIONS[text])
     assert read_formula(f'["a" {{{text}}}]') == AllOf((expected,))
     assert read_formula(f'"a" {{{text}}}') == expected
-    assert parse_dependency(f'"a" {{{text}}}') == parse_dependency(f"a {{{text}}}") == expected
+    assert read_need(f'"a" {{{text}}}', "") == read_need(f"a {{{text}}}", "") == expected
 
 
 FORMULAS = {
@@ -183,10 +182,3 @@ def test_other_types_are_refused(reader: object, text: str, offset: int, reason:
     with pytest.raises(Malformed) as caught:
         reader(text)  # type: ignore[operator]
     assert (caught.value.offset, caught.value.reason) == (offset, reason)
-
-
-@pytest.mark.parametrize("text", ["", "a b", '"a" & "b"', "[a]", "1", "a {", '"a" {b} {c}', '""'])
-def test_a_single_dependency_is_nothing_else(text: str) -> None:
-    with pytest.raises(OpamSyntaxError) as caught:
-        parse_dependency(text, "mono.toml:3")
-    assert (caught.value.place, caught.value.line) == ("mono.toml:3", 1)

@@ -10,18 +10,18 @@ from overlays.errors import OpamSyntaxError
 from overlays.fields import Fields
 from overlays.formulas import (
     formula_by_tree,
-    parse_dependency,
     read_conflicts,
     read_filter,
     read_formula,
 )
+from overlays.notation import read_need
 from overlays.opam_file import OpamFile, read_package, read_preparation
 from overlays.syntax.outline import split_items
 from overlays.syntax.parser import parse_items, parse_value
 from overlays.syntax.tokens import Malformed
 from overlays.syntax.tree import canonical, print_value
 from overlays.values import lists_a_command, read_string, read_strings, read_words
-from solver.formula import AllOf, Variables, dependencies_in
+from solver.formula import AllOf, Dependency, Variables, dependencies_in
 from solver.reduction import Reduction
 from solver.version import Version
 from tests.overlays import texts
@@ -87,7 +87,8 @@ def test_a_negated_condition_admits_what_the_condition_does_not(
     """Where all is defined; what is not takes its dependency away on both sides."""
 
     def admits(condition: str) -> bool:
-        dependency = parse_dependency(f"a {{{condition}}}")
+        dependency = read_need(f"a {{{condition}}}", "")
+        assert isinstance(dependency, Dependency)
         wanted = Reduction(variables).wanted(dependency, "b", Version.parse("1.0"))
         return wanted is not None and wanted.bounds.admits(Version.parse(version))
 

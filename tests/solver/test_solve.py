@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from solver.certificate import Locked, certify
 from solver.explanation import Relation, explain
-from solver.formula import AllOf, AnyOf, Comparison, Dependency, Text, Variable
-from solver.nature import Nature
+from solver.formula import AllOf, Comparison, Dependency, Text, Variable
 from solver.optimise import Uses, solve
 from solver.package import Package, Source
 from solver.replay import ReplayError, replay
-from solver.request import Platform, Request, Restriction
+from solver.request import Platform, Preferences, Request, Restriction
 from solver.solution import Solution, Unsolvable
 from solver.universe import Universe, build_universe
+from solver.version import Version
 from tests.solver.worlds import DUNE, World, bound, checksum, dependency, package, request, root
 
 
@@ -36,12 +33,11 @@ def answer(asked: Request, world: World) -> dict[str, str] | None:
 
 def locked(universe: Universe, solution: Solution) -> list[Locked]:
     """The answer as the certificate takes it; raises `ReplayError` where it does not stand on its own."""
-    inside = replay(universe, solution).inside
+    replay(universe, solution)
     return [
         Locked(
             choice.candidate.package,
             tuple(t for number in choice.platforms for t in universe.request.platforms[number].targets),
-            choice.candidate.nature is Nature.DUNE and choice.candidate.name in inside,
         )
         for choice in solution.choices
     ]
@@ -61,6 +57,12 @@ class Scenario:
     expected: dict[str, str] | None
     depends: Sequence[str] = ("lib",)
     options: dict[str, object] = field(default_factory=dict)
+
+
+def kept(*identities: str) -> dict[str, frozenset[Version]]:
+    """What an old lock has, as `Preferences` takes it."""
+    split = (identity.partition(".") for identity in identities)
+    return {name: frozenset({Version.parse(version)}) for name, _, version in split}
 
 
 FOREIGN = package("make-lib.1", dune=False)
@@ -105,18 +107,46 @@ SCENARIOS = [
     Scenario("any build system will do where nothing is built with dune",
              [package("lib.2", "make-lib", dune=False), package("lib.1"), FOREIGN],
              {"lib": "2", "make-lib": "1"}, options={"any_build_system": True}),
-    Scenario("without dune, two archives of a dev-repo and a source without checksum do no harm",
-             [package("a.2", source=SHARED_OLD, dev_repo=REPO), package("b.2", source=SHARED, dev_repo=REPO),
-              package("c.1", source=Source("https://example.org/c.tbz"))],
-             {"a": "2", "b": "2", "c": "1"}, ("a", "b", "c"), {"any_build_system": True}),
-    Scenario("one archive of a dev-repo",
+    Scenario("what is not vendored needs no checksum",
+             [package("lib.1", source=Source("https://example.org/lib.tbz"))], {"lib": "1"},
+             options={"any_build_system": True}),
+    Scenario("two archives of a dev-repo side by side",
              [package("a.1", source=SHARED_OLD, dev_repo=REPO), package("a.2", source=SHARED, dev_repo=REPO),
               package("b.1", source=SHARED_OLD, dev_repo=REPO + "/")],
-             {"a": "1", "b": "1"}, ("a", "b")),
-    Scenario("another archive of a dev-repo may be installed outside",
-             [package("tool.1", "a", dune=False), package("a.1", source=SHARED_OLD, dev_repo=REPO),
-              package("b.2", source=SHARED, dev_repo=REPO)],
-             {"a": "1", "b": "2", "tool": "1"}, ("tool", "b"), {"provided": frozenset({"tool"})}),
+             {"a": "2", "b": "1"}, ("a", "b")),
+    Scenario("one archive rather than two, where nothing is older for it",
+             [package("lib.1", "a", "b or c"), package("a.1", source=SHARED, dev_repo=REPO),
+              package("b.1", source=SHARED_OLD, dev_repo=REPO), package("c.1", source=SHARED, dev_repo=REPO)],
+             {"lib": "1", "a": "1", "c": "1"}),
+    Scenario("what an old lock has stays",
+             [package("lib.1"), package("lib.2")], {"lib": "1"},
+             options={"preferences": Preferences(kept=kept("lib.1"))}),
+    Scenario("what an old lock has moves where it must, the rest stays",
+             [package("lib.1"), package("lib.2"), package("other.1"), package("other.2")],
+             {"lib": "2", "other": "1"}, ("lib >= 2", "other"),
+             {"preferences": Preferences(kept=kept("lib.1", "other.1"))}),
+    Scenario("what is new to the lock is the newest that moves nothing",
+             [package("lib.1"), package("lib.2"), package("new.1"), package("new.2", "lib >= 2")],
+             {"lib": "1", "new": "1"}, ("lib", "new"),
+             {"preferences": Preferences(kept=kept("lib.1"))}),
+    Scenario("no package is added to a lock for one that is in it",
+             [package("lib.1", "big or small"), package("big.1", "extra"), package("extra.1"), package("small.1")],
+             {"lib": "1", "big": "1", "extra": "1"},
+             options={"preferences": Preferences(kept=kept("lib.1", "big.1", "extra.1"))}),
+    Scenario("an update takes the newest, and moves what it must for that",
+             [package("lib.1"), package("lib.2", "deep >= 2"), package("deep.1"), package("deep.2"),
+              package("deep.3"), package("other.1"), package("other.2")],
+             {"lib": "2", "deep": "3", "other": "1"}, ("lib", "deep", "other"),
+             {"preferences": Preferences(kept=kept("lib.1", "deep.1", "other.1"), sought=frozenset({"lib"}))}),
+    Scenario("an update does not take what is to be avoided",
+             [package("lib.1"), package("lib.2", flags=frozenset({"avoid-version"}))], {"lib": "1"},
+             options={"preferences": Preferences(kept=kept("lib.1"), sought=frozenset({"lib"}))}),
+    Scenario("what is avoided stays once it is locked",
+             [package("lib.1"), package("lib.2", flags=frozenset({"avoid-version"}))], {"lib": "2"},
+             options={"preferences": Preferences(kept=kept("lib.2"))}),
+    Scenario("the lowest versions",
+             [package("lib.1"), package("lib.2", "deep"), package("lib.3"), package("deep.1"), package("deep.2")],
+             {"lib": "2", "deep": "1"}, ("lib >= 2",), {"preferences": Preferences(lowest=True)}),
     Scenario("a restriction of the user's",
              [package("lib.1"), package("lib.2")], {"lib": "1"},
              options={"restrictions": (Restriction("lib", bound("< 2"), "lib {< 2}", "mono.toml:3"),)}),
@@ -254,182 +284,3 @@ def test_a_problem_is_solved_once_and_another_is_another() -> None:
     assert len(memory.answers) == 1
     assert solve(build_universe(request(root("lib < 2")), world), memory) != first
     assert len(memory.answers) == 2
-
-
-# Brute force on random universes.
-
-NAMES = ("a", "b", "c", "d")
-RELATIONS = ("", " >= 2", " < 2", " = 1", " != 2")
-
-
-@st.composite
-def worlds(draw: st.DrawFn) -> tuple[Request, World]:
-    packages: list[Package] = []
-    atoms = st.builds("{}{}".format, st.sampled_from(NAMES), st.sampled_from(RELATIONS))
-    choices = st.lists(atoms, min_size=1, max_size=2, unique=True).map(" or ".join)
-    for name in NAMES:
-        for version in range(1, draw(st.integers(0, 3)) + 1):
-            others = st.lists(choices, max_size=2, unique=True)
-            depends = [d for d in draw(others) if f"{name} " not in f"{d} "]
-            packages.append(
-                package(
-                    f"{name}.{version}",
-                    *depends,
-                    dune=draw(st.integers(0, 9)) > 0,
-                    conflicts=tuple(dependency(a) for a in draw(st.lists(atoms, max_size=1))),
-                    conflict_class=("k",) if draw(st.integers(0, 7)) == 0 else (),
-                    flags=frozenset({"avoid-version"}) if draw(st.integers(0, 5)) == 0 else frozenset(),
-                    source=Source(
-                        "https://example.org/x", checksums=(checksum(str(draw(st.integers(0, 2)))),)
-                    ),
-                    dev_repo=draw(st.sampled_from((None, REPO))),
-                )
-            )
-    provided = frozenset(draw(st.lists(st.sampled_from(NAMES), max_size=1)))
-    asked = request(root(*draw(st.lists(choices, max_size=3, unique=True))), provided=provided)
-    return asked, World([*packages, DUNE])
-
-
-def brute_force(asked: Request, world: World) -> tuple[tuple[int, ...], dict[str, str]] | None:
-    """The best of all subsets that the certificate accepts, and its costs."""
-    universe = build_universe(asked, world)
-    best: tuple[tuple[object, ...], tuple[int, ...], dict[str, str]] | None = None
-    for chosen in _subsets(universe):
-        if not certified(universe, chosen) or not _dune_rule(universe, chosen):
-            continue
-        costs = _costs(universe, chosen)
-        names = {c.candidate.name: c.candidate for c in chosen.choices}
-        order = tuple(
-            0 if name not in names else 1 + universe.candidates[name].index(names[name])
-            for name in sorted(universe.candidates)
-        )
-        if best is None or (costs, order) < (best[1], best[0]):
-            best = (order, costs, {name: str(c.version) for name, c in names.items()})
-    return None if best is None else (best[1], best[2])
-
-
-def _subsets(universe: Universe) -> Iterator[Solution]:
-    from solver.solution import Choice
-
-    for combination in itertools.product(*((None, *versions) for versions in universe.candidates.values())):
-        yield Solution(tuple(Choice(c, (0,)) for c in combination if c is not None), ())
-
-
-def _dune_rule(universe: Universe, chosen: Solution) -> bool:
-    """What does not build with dune is needed only from outside."""
-    graph = replay(universe, chosen)
-    return not any(c.candidate.outsider and c.candidate.name in graph.inside for c in chosen.choices)
-
-
-def _costs(universe: Universe, chosen: Solution) -> tuple[int, ...]:
-    candidates = [choice.candidate for choice in chosen.choices]
-    age = {c.name: universe.candidates[c.name].index(c) for c in candidates}
-    direct = universe.request.direct
-    return (
-        sum(c.avoided for c in candidates),
-        0,
-        sum(age[c.name] for c in candidates if c.name in direct),
-        sum(age[c.name] for c in candidates if c.name not in direct),
-        len(candidates),
-    )
-
-
-@settings(max_examples=400, deadline=None)
-@given(worlds())
-def test_agrees_with_brute_force(drawn: tuple[Request, World]) -> None:
-    asked, world = drawn
-    universe = build_universe(asked, world)
-    solution = solve(universe)
-    expected = brute_force(asked, world)
-    if expected is None:
-        assert isinstance(solution, Unsolvable)
-        assert explain(universe).steps
-        return
-    assert isinstance(solution, Solution)
-    replay(universe, solution)
-    assert certify(asked, locked(universe, solution)) == ()
-    assert solution.costs == expected[0]
-    assert {c.candidate.name: str(c.candidate.version) for c in solution.choices} == expected[1]
-
-
-# The same on two platforms, where membership is chosen too.
-
-SOMEWHERE = (
-    None,
-    Comparison(Variable("os"), "=", Text("linux")),
-    Comparison(Variable("os"), "=", Text("macos")),
-)
-TWO = (Platform(("one",), {"os": "linux"}), Platform(("two",), {"os": "macos"}))
-
-
-@st.composite
-def worlds_of_two_platforms(draw: st.DrawFn) -> tuple[Request, World]:
-    names = NAMES[:3]
-    needs = st.builds(Dependency, st.sampled_from(names), st.sampled_from(SOMEWHERE))
-    choices = st.lists(needs, min_size=1, max_size=2, unique=True).map(lambda parts: AnyOf(tuple(parts)))
-
-    def depends(most: int) -> AllOf:
-        return AllOf((*draw(st.lists(choices, max_size=most)), Dependency("dune")))
-
-    packages = [
-        package(
-            f"{name}.{version}",
-            depends=depends(1),
-            conflicts=(dependency(draw(st.sampled_from(names))),) if draw(st.integers(0, 4)) == 0 else (),
-            available=draw(st.sampled_from((None, None, *SOMEWHERE))),
-        )
-        for name in names
-        for version in range(1, draw(st.integers(0, 2)) + 1)
-    ]
-    app = Package("app", DUNE.version, depends(2))
-    return request(app, platforms=TWO), World([*packages, DUNE])
-
-
-def memberships(universe: Universe) -> Iterator[Solution]:
-    from solver.solution import Choice
-
-    places = ((0,), (1,), (0, 1))
-    options: list[list[Choice | None]] = []
-    for name, candidates in universe.candidates.items():
-        if name in ("app", "dune"):
-            options.append([Choice(candidates[0], (0, 1))])
-        else:
-            options.append([None, *(Choice(c, where) for c in candidates for where in places)])
-    for combination in itertools.product(*options):
-        yield Solution(tuple(choice for choice in combination if choice is not None), ())
-
-
-def preference(universe: Universe, chosen: Solution) -> tuple[object, ...]:
-    """Costs, then the canonical order: versions by name, then uses by name, version and platform."""
-    by_name = {choice.candidate.name: choice for choice in chosen.choices}
-    versions: list[int] = []
-    uses: list[bool] = []
-    for name in sorted(universe.candidates):
-        choice = by_name.get(name)
-        candidates = universe.candidates[name]
-        versions.append(0 if choice is None else 1 + candidates.index(choice.candidate))
-        uses.extend(
-            choice is not None and choice.candidate is candidate and platform in choice.platforms
-            for candidate in candidates
-            for platform in (0, 1)
-        )
-    number_of_uses = sum(len(choice.platforms) for choice in chosen.choices)
-    return (*_costs(universe, chosen), number_of_uses, versions, uses)
-
-
-@settings(max_examples=150, deadline=None)
-@given(worlds_of_two_platforms())
-def test_agrees_with_brute_force_on_two_platforms(drawn: tuple[Request, World]) -> None:
-    asked, world = drawn
-    universe = build_universe(asked, world)
-    solution = solve(universe)
-    good = [chosen for chosen in memberships(universe) if certified(universe, chosen)]
-    if not good:
-        assert isinstance(solution, Unsolvable)
-        return
-    best = min(good, key=lambda chosen: preference(universe, chosen))
-    assert isinstance(solution, Solution)
-    assert {(c.candidate.package.identity, c.platforms) for c in solution.choices} == {
-        (c.candidate.package.identity, c.platforms) for c in best.choices
-    }
-    replay(universe, solution)

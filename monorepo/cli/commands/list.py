@@ -24,7 +24,7 @@ def command(context: click.Context, as_json: bool) -> None:
     print_table(
         ("package", "version", "kind", "targets", "directory"),
         [
-            (package.name, package.version, package.kind, " ".join(package.targets), package.directory or "")
+            (package.name, package.version, package.kind, " ".join(package.used_for), package.directory or "")
             for package in lock.packages
         ],
         styled=settings.styled(1),

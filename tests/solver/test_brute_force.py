@@ -1,0 +1,243 @@
+"""Agreement with brute force on random small universes: the same answer, or none."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from solver.certificate import certify
+from solver.explanation import explain
+from solver.formula import AllOf, AnyOf, Comparison, Dependency, Text, Variable
+from solver.nature import Nature
+from solver.optimise import solve
+from solver.package import Package, Source
+from solver.problem import WISHES
+from solver.replay import replay
+from solver.request import Platform, Preferences, Request
+from solver.solution import Choice, Solution, Unsolvable
+from solver.universe import Candidate, Universe, build_universe
+from solver.version import Version
+from tests.solver.test_solve import REPO, certified, locked
+from tests.solver.worlds import DUNE, World, checksum, dependency, package, request, root
+
+NAMES = ("a", "b", "c", "d")
+RELATIONS = ("", " >= 2", " < 2", " = 1", " != 2")
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[Request, World]:
+    packages: list[Package] = []
+    atoms = st.builds("{}{}".format, st.sampled_from(NAMES), st.sampled_from(RELATIONS))
+    choices = st.lists(atoms, min_size=1, max_size=2, unique=True).map(" or ".join)
+    for name in NAMES:
+        for version in range(1, draw(st.integers(0, 3)) + 1):
+            others = st.lists(choices, max_size=2, unique=True)
+            depends = [d for d in draw(others) if f"{name} " not in f"{d} "]
+            packages.append(
+                package(
+                    f"{name}.{version}",
+                    *depends,
+                    dune=draw(st.integers(0, 9)) > 0,
+                    conflicts=tuple(dependency(a) for a in draw(st.lists(atoms, max_size=1))),
+                    conflict_class=("k",) if draw(st.integers(0, 7)) == 0 else (),
+                    flags=frozenset({"avoid-version"}) if draw(st.integers(0, 5)) == 0 else frozenset(),
+                    source=Source(
+                        "https://example.org/x", checksums=(checksum(str(draw(st.integers(0, 2)))),)
+                    ),
+                    dev_repo=draw(st.sampled_from((None, REPO))),
+                )
+            )
+    preferences = Preferences(
+        {
+            name: frozenset({Version.parse(str(draw(st.integers(1, 3))))})
+            for name in draw(st.lists(st.sampled_from(NAMES), max_size=3, unique=True))
+        },
+        frozenset(draw(st.lists(st.sampled_from(NAMES), max_size=1))),
+        draw(st.integers(0, 3)) == 0,
+    )
+    provided = frozenset(draw(st.lists(st.sampled_from(NAMES), max_size=1)))
+    asked = request(
+        root(*draw(st.lists(choices, max_size=3, unique=True))), provided=provided, preferences=preferences
+    )
+    return asked, World([*packages, DUNE])
+
+
+def brute_force(asked: Request, world: World) -> tuple[tuple[int, ...], dict[str, str]] | None:
+    """The best of all subsets that the certificate accepts, and its costs."""
+    universe = build_universe(asked, world)
+    best: tuple[tuple[object, ...], tuple[int, ...], dict[str, str]] | None = None
+    for chosen in _subsets(universe):
+        if not certified(universe, chosen) or not _dune_rule(universe, chosen):
+            continue
+        cost = tuple(costs(universe, chosen).values())
+        names = {c.candidate.name: c.candidate for c in chosen.choices}
+        order = tuple(
+            0 if name not in names else 1 + versions(universe, name).index(names[name])
+            for name in sorted(universe.candidates)
+        )
+        if best is None or (cost, order) < (best[1], best[0]):
+            best = (order, cost, {name: str(c.version) for name, c in names.items()})
+    return None if best is None else (best[1], best[2])
+
+
+def versions(universe: Universe, name: str) -> Sequence[Candidate]:
+    """The best first."""
+    candidates = universe.candidates[name]
+    return candidates[::-1] if universe.request.preferences.lowest else candidates
+
+
+def _subsets(universe: Universe) -> Iterator[Solution]:
+    for combination in itertools.product(
+        *((None, *candidates) for candidates in universe.candidates.values())
+    ):
+        yield Solution(tuple(Choice(c, (0,)) for c in combination if c is not None), {})
+
+
+def _dune_rule(universe: Universe, chosen: Solution) -> bool:
+    """What does not build with dune is needed only from outside."""
+    graph = replay(universe, chosen)
+    return not any(
+        c.candidate.outsider and c.candidate.package.identity in graph.inside for c in chosen.choices
+    )
+
+
+def costs(universe: Universe, chosen: Solution) -> dict[str, int]:
+    """Every wish, most important first, by the definition in docs/solving.md."""
+    request, candidates = universe.request, [choice.candidate for choice in chosen.choices]
+    preferences = request.preferences
+    kept = {
+        name: versions & {candidate.version for candidate in universe.candidates[name]}
+        for name, versions in preferences.kept.items()
+        if name not in preferences.sought and name in universe.candidates
+    }
+    told = dict.fromkeys(("several", *WISHES[:6], "archives", *WISHES[6:], "packages"), 0)
+    told["several"] = len(candidates) - len({candidate.name for candidate in candidates})
+    told["packages"] = len(candidates)
+    archives = {
+        c.package.source for c in candidates if c.nature is Nature.DUNE and c.package.dev_repo is not None
+    }
+    told["archives"] = max(0, len(archives) - 1)  # there is one dev-repo
+    for candidate in candidates:
+        if candidate.version in kept.get(candidate.name, ()):
+            continue
+        others = versions(universe, candidate.name)
+        sought, direct = candidate.name in preferences.sought, candidate.name in request.direct
+        told["sought" if sought else "direct" if direct else "indirect"] += others.index(candidate)
+        told["avoided"] += candidate.avoided
+        told["moved"] += bool(kept.get(candidate.name))
+        told["added"] += bool(preferences.kept) and candidate.name not in preferences.kept
+    return told
+
+
+@settings(max_examples=400, deadline=None)
+@given(worlds())
+def test_agrees_with_brute_force(drawn: tuple[Request, World]) -> None:
+    asked, world = drawn
+    universe = build_universe(asked, world)
+    solution = solve(universe)
+    expected = brute_force(asked, world)
+    if expected is None:
+        assert isinstance(solution, Unsolvable)
+        assert explain(universe).steps
+        return
+    assert isinstance(solution, Solution)
+    replay(universe, solution)
+    assert certify(asked, locked(universe, solution)) == ()
+    told = costs(universe, solution)
+    assert {wish: told[wish] for wish in solution.costs} == solution.costs
+    assert tuple(told.values()) == expected[0]
+    assert {c.candidate.name: str(c.candidate.version) for c in solution.choices} == expected[1]
+
+
+# The same on two platforms, where membership is chosen too.
+
+SOMEWHERE = (
+    None,
+    Comparison(Variable("os"), "=", Text("linux")),
+    Comparison(Variable("os"), "=", Text("macos")),
+)
+TWO = (Platform(("one",), {"os": "linux"}), Platform(("two",), {"os": "macos"}))
+
+
+@st.composite
+def worlds_of_two_platforms(draw: st.DrawFn) -> tuple[Request, World]:
+    names = NAMES[:3]
+    needs = st.builds(Dependency, st.sampled_from(names), st.sampled_from(SOMEWHERE))
+    choices = st.lists(needs, min_size=1, max_size=2, unique=True).map(lambda parts: AnyOf(tuple(parts)))
+
+    def depends(most: int) -> AllOf:
+        return AllOf((*draw(st.lists(choices, max_size=most)), Dependency("dune")))
+
+    packages = [
+        package(
+            f"{name}.{version}",
+            depends=depends(1),
+            conflicts=(dependency(draw(st.sampled_from(names))),) if draw(st.integers(0, 4)) == 0 else (),
+            available=draw(st.sampled_from((None, None, *SOMEWHERE))),
+        )
+        for name in names
+        for version in range(1, draw(st.integers(0, 2)) + 1)
+    ]
+    app = Package("app", DUNE.version, depends(2))
+    return request(app, platforms=TWO), World([*packages, DUNE])
+
+
+def memberships(universe: Universe) -> Iterator[Solution]:
+    """Every way to choose, on each of two platforms, a version of each package or none."""
+    options: list[list[tuple[Candidate | None, Candidate | None]]] = []
+    for name, candidates in universe.candidates.items():
+        if name in ("app", "dune"):
+            options.append([(candidates[0], candidates[0])])
+        else:
+            options.append(list(itertools.product((None, *candidates), repeat=2)))
+    for combination in itertools.product(*options):
+        choices: list[Choice] = []
+        for one, other in combination:
+            if one is other:
+                choices += [Choice(one, (0, 1))] if one else []
+            else:
+                choices += [Choice(c, (place,)) for place, c in enumerate((one, other)) if c is not None]
+        yield Solution(tuple(choices), {})
+
+
+def preference(universe: Universe, chosen: Solution) -> tuple[object, ...]:
+    """Costs, then the canonical order: versions by name, then uses by name, version and platform."""
+    used = {(c.candidate.name, c.candidate.version, p) for c in chosen.choices for p in c.platforms}
+    left_out: list[bool] = []
+    rank: list[tuple[bool, ...]] = []
+    uses: list[bool] = []
+    for name in sorted(universe.candidates):
+        candidates = universe.candidates[name]
+        chosen_here = tuple(any((name, c.version, p) in used for p in (0, 1)) for c in candidates)
+        # left out, or else the newest version chosen, or else …
+        left_out.append(any(chosen_here))
+        rank.append(tuple(not is_chosen for is_chosen in chosen_here) if any(chosen_here) else ())
+        uses.extend((name, c.version, p) in used for c in candidates for p in (0, 1))
+    number_of_uses = sum(len(choice.platforms) for choice in chosen.choices)
+    interleaved = [key for pair in zip(left_out, rank, strict=True) for key in pair]
+    return (*costs(universe, chosen).values(), number_of_uses, interleaved, uses)
+
+
+@settings(max_examples=150, deadline=None)
+@given(worlds_of_two_platforms())
+def test_agrees_with_brute_force_on_two_platforms(drawn: tuple[Request, World]) -> None:
+    asked, world = drawn
+    universe = build_universe(asked, world)
+    solution = solve(universe)
+    good = [chosen for chosen in memberships(universe) if certified(universe, chosen)]
+    if not good:
+        assert isinstance(solution, Unsolvable)
+        assert explain(universe).steps
+        return
+    best = min(good, key=lambda chosen: preference(universe, chosen))
+    assert isinstance(solution, Solution)
+    assert {(c.candidate.package.identity, c.platforms) for c in solution.choices} == {
+        (c.candidate.package.identity, c.platforms) for c in best.choices
+    }
+    assert solution.costs == {
+        wish: cost for wish, cost in costs(universe, best).items() if wish != "archives"
+    }
+    replay(universe, solution)
