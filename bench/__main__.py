@@ -2,9 +2,9 @@
 
 import sys
 
-from bench import lock, repository
+from bench import agreement, lock, repository
 
-PARTS = {"lock": lock.main, "repository": repository.main}
+PARTS = {"lock": lock.main, "repository": repository.main, "agreement": agreement.main}
 
 wanted = sys.argv[1:] or list(PARTS)
 unknown = [name for name in wanted if name not in PARTS]

@@ -16,21 +16,22 @@ from dataclasses import dataclass
 
 from bench.snapshot import (
     BUILD,
-    SHARED,
     WITH_DUNE,
     WITHOUT_DUNE,
     Rule,
     Snapshot,
     digest_of,
-    identities,
     opam_repository,
     single_root,
     violations,
 )
 from solver.explanation import Explanation, Relation, explain
 from solver.optimise import solve
+from solver.package import Package
+from solver.replay import replay
 from solver.solution import Unsolvable
 from solver.universe import PackageIndex, Why, build_universe
+from tests.support.places import SHARED
 
 LIMIT = 360.0
 """Seconds of wall time for one rule on two cores."""
@@ -95,19 +96,23 @@ def decide(index: PackageIndex, name: str, rule: Rule) -> Verdict:
         AssertionError: the answer is not certified.
     """
     started, processor = time.perf_counter(), time.process_time()
-    universe = build_universe(single_root(name, rule), index)
+    request = single_root(name, rule)
+    universe = build_universe(request, index)
     solution = solve(universe)
     seconds, processor = time.perf_counter() - started, time.process_time() - processor
     started = time.perf_counter()
+    why, chosen = "", list[Package]()
     if isinstance(solution, Unsolvable):
-        why, chosen = reason_class(explain(universe)), ()
+        why = reason_class(explain(universe))
     else:
-        why, chosen = "", identities(solution)
-        broken = violations(universe, solution)
+        replay(universe, solution)
+        chosen = [choice.candidate.package for choice in solution.choices]
+        broken = violations(request, chosen)
         if broken:
             raise AssertionError(f"{name} {rule.name}: {'; '.join(map(str, broken))}")
     checking = time.perf_counter() - started
-    return Verdict(name, len(chosen), why, digest_of(chosen), seconds, processor, checking)
+    digest = digest_of(package.identity for package in chosen)
+    return Verdict(name, len(chosen), why, digest, seconds, processor, checking)
 
 
 def reason_class(explanation: Explanation) -> str:

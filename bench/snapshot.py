@@ -12,12 +12,9 @@ from overlays.errors import PackageUnreadable
 from overlays.repository import open_folder
 from solver.certificate import Locked, Violation, certify
 from solver.formula import AllOf, Dependency, Value
-from solver.nature import Nature
 from solver.package import Package
-from solver.replay import replay
 from solver.request import Platform, Request
-from solver.solution import Solution
-from solver.universe import Universe, Unreadable
+from solver.universe import Unreadable
 from solver.version import Version
 from tests.support.places import ROOT, SHARED, kept_folder
 from tests.support.snapshots import unpacked
@@ -104,24 +101,10 @@ def single_root(name: str, rule: Rule, variables: Mapping[str, Value] = VARIABLE
     )
 
 
-def violations(universe: Universe, solution: Solution) -> tuple[Violation, ...]:
-    """What the certificate finds in an answer that stands on its own.
-
-    Raises:
-        ReplayError: it does not.
-    """
-    replay(universe, solution)
-    (platform,) = universe.request.platforms
-    return certify(
-        universe.request, [Locked(choice.candidate.package, platform.targets) for choice in solution.choices]
-    )
-
-
-def identities(solution: Solution) -> tuple[str, ...]:
-    """``name.version`` of all that was chosen but the root."""
-    return tuple(
-        c.candidate.package.identity for c in solution.choices if c.candidate.nature is not Nature.ROOT
-    )
+def violations(request: Request, chosen: Iterable[Package]) -> tuple[Violation, ...]:
+    """What the certificate finds in a choice of packages, the root among them, for a single platform."""
+    (platform,) = request.platforms
+    return certify(request, [Locked(package, platform.targets) for package in chosen])
 
 
 def digest_of(texts: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from solver.explanation import Relation, explain
 from solver.formula import AllOf, Comparison, Dependency, Text, Variable
 from solver.optimise import Uses, solve
 from solver.package import Package, Source
-from solver.replay import ReplayError, replay
+from solver.replay import replay
 from solver.request import Platform, Preferences, Request, Restriction
 from solver.solution import Solution, Unsolvable
 from solver.universe import Universe, build_universe
@@ -27,13 +27,13 @@ def answer(asked: Request, world: World) -> dict[str, str] | None:
     if isinstance(solution, Unsolvable):
         assert explain(universe).steps
         return None
+    replay(universe, solution)
     assert certify(asked, locked(universe, solution)) == ()
     return {choice.candidate.name: str(choice.candidate.version) for choice in solution.choices}
 
 
 def locked(universe: Universe, solution: Solution) -> list[Locked]:
-    """The answer as the certificate takes it; raises `ReplayError` where it does not stand on its own."""
-    replay(universe, solution)
+    """The answer as the certificate takes it."""
     return [
         Locked(
             choice.candidate.package,
@@ -41,13 +41,6 @@ def locked(universe: Universe, solution: Solution) -> list[Locked]:
         )
         for choice in solution.choices
     ]
-
-
-def certified(universe: Universe, solution: Solution) -> bool:
-    try:
-        return not certify(universe.request, locked(universe, solution))
-    except ReplayError:
-        return False
 
 
 @dataclass(frozen=True)
