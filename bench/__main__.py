@@ -1,10 +1,15 @@
-"""Run the benchmarks named, or all of them: ``python -m bench [lock] [repository] …``."""
+"""Run the benchmarks named, or all of them: ``python -m bench [lock] [versions] …``."""
 
 import sys
 
-from bench import agreement, lock, repository
+from bench import agreement, lock, repository, versions
 
-PARTS = {"lock": lock.main, "repository": repository.main, "agreement": agreement.main}
+PARTS = {
+    "lock": lock.main,
+    "versions": versions.main,
+    "repository": repository.main,
+    "agreement": agreement.main,
+}
 
 wanted = sys.argv[1:] or list(PARTS)
 unknown = [name for name in wanted if name not in PARTS]

@@ -122,11 +122,11 @@ def reason_class(explanation: Explanation) -> str:
             return "no such package"
         for why in (Why.FOREIGN, Why.UNAVAILABLE, Why.UNVERIFIABLE, Why.UNREADABLE, Why.RESTRICTED):
             if any(rejection.why is why for rejection in missing.rejections):
-                return why.value
+                return str(why.value)
     relations = {step.reason.relation for step in explanation.steps}
     for relation in (Relation.OUTSIDE, Relation.UNAVAILABLE, Relation.CLASS, Relation.CONFLICTS):
         if relation in relations:
-            return relation.value
+            return str(relation.value)
     return "no version in range"
 
 
