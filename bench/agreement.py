@@ -45,6 +45,7 @@ class Comparison:
         costs, opams: what mono's choice and opam's cost by mono's wishes.
         broken: what opam's choice breaks by the certificate, apart from packages that nobody needs.
         superfluous: how many packages of opam's nobody needs.
+        hasty: whether opam found no best answer in its time, and was asked for any.
     """
 
     root: str
@@ -57,6 +58,7 @@ class Comparison:
     opams: Costs = ()
     broken: tuple[str, ...] = ()
     superfluous: int = 0
+    hasty: bool = False
 
     @property
     def good(self) -> bool:
@@ -129,6 +131,7 @@ def compare(index: PackageIndex, name: str, answer: Answer, variables: Mapping[s
         opams=costs_of(problem, theirs),
         broken=broken,
         superfluous=len(found) - len(broken),
+        hasty=answer.hasty,
     )
 
 
@@ -187,7 +190,7 @@ def print_summary(compared: Sequence[Comparison], opam: Opam) -> None:
         print(
             f"  same version of the root {sum(c.same_root for c in solved)} of {len(solved)}; "
             f"the same packages throughout {sum(c.same == 1 for c in solved)}; "
-            f"{same:.0%} of an answer's packages are equal"
+            f"{same:.0%} of an answer's packages are equal; opam timed out on {sum(c.hasty for c in solved)}"
         )
         order = Counter(
             "equal" if c.costs == c.opams else "less" if c.costs < c.opams else "MORE" for c in solved

@@ -17,15 +17,24 @@ from solver.formula import Value
 SOLVED, IMPOSSIBLE = 0, (5, 20)
 """What ``opam install`` exits with; 5 where no version may be had here at all, 20 where none fit together."""
 
+TIMED_OUT = 60
+
+ANY_ANSWER = "--criteria=-removed"
+"""Without a wish that counts in an empty switch, opam's solver comes to an end sooner."""
+
 _COMMON = ("--yes", "--color=never")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Version by name of what opam would install; ``reason`` is what it says where it cannot."""
+    """Version by name of what opam would install; ``reason`` is what it says where it cannot.
+
+    ``hasty`` where it found no best answer in its time, and was asked for any.
+    """
 
     packages: Mapping[str, str] | None
     reason: str = ""
+    hasty: bool = False
 
 
 class Opam:
@@ -70,17 +79,22 @@ class Opam:
         """
         kept = self.answers / f"{package}.json"
         if not kept.exists():
-            aside = self.answers / f"{package}.json.{os.getpid()}"
-            done = self._run(
-                "install", package, "--show-actions", f"--switch=empty-{switch}", f"--json={aside}",
-                accepted=(SOLVED, *IMPOSSIBLE),
-            )  # fmt: skip
-            document = json.loads(aside.read_text(encoding="utf-8"))
-            aside.unlink()
-            document["said"], document["exit"] = done.stderr, done.returncode
+            document = self._asked(package, switch)
+            if document["exit"] == TIMED_OUT:
+                document = {**self._asked(package, switch, ANY_ANSWER), "hasty": True}
+            aside = kept.with_suffix(f".{os.getpid()}")
             aside.write_text(json.dumps(document), encoding="utf-8")
             aside.rename(kept)
         return read_answer(json.loads(kept.read_text(encoding="utf-8")))
+
+    def _asked(self, package: str, switch: int, *options: str) -> dict[str, Any]:
+        """What opam writes, and under ``said`` and ``exit`` what it says and how it ends."""
+        written = self.answers / f"{package}.{os.getpid()}"
+        arguments = ("install", package, "--show-actions", f"--switch=empty-{switch}", f"--json={written}")
+        done = self._run(*arguments, *options, accepted=(SOLVED, *IMPOSSIBLE, TIMED_OUT))
+        document: dict[str, Any] = json.loads(written.read_text(encoding="utf-8"))
+        written.unlink()
+        return {**document, "said": done.stderr, "exit": done.returncode}
 
     def _run(self, *arguments: str, accepted: Sequence[int] = (0,)) -> subprocess.CompletedProcess[str]:
         command = ["opam", arguments[0], *_COMMON, *arguments[1:]]
@@ -119,8 +133,10 @@ def read_answer(document: Mapping[str, Any]) -> Answer:
     """The answer in what opam writes with ``--json``, and what it said and exited with.
 
     Raises:
-        ValueError: opam would do something else than install.
+        ValueError: opam came to no end, or would do something else than install.
     """
+    if document["exit"] == TIMED_OUT:
+        raise ValueError(f"opam came to no end: {document['said']}")
     if document["exit"] in IMPOSSIBLE:
         causes = document.get("conflicts", {}).get("causes", [])
         return Answer(None, " ".join(" ".join(causes).split()) or " ".join(document["said"].split()))
@@ -129,4 +145,4 @@ def read_answer(document: Mapping[str, Any]) -> Answer:
         if list(action) != ["install"]:
             raise ValueError(f"opam would do something else than install: {action}")
         packages[action["install"]["name"]] = action["install"]["version"]
-    return Answer(packages)
+    return Answer(packages, hasty=document.get("hasty", False))

@@ -43,6 +43,13 @@ def test_why_opam_cannot() -> None:
     assert "unmet availability" in read_answer(nowhere).reason
 
 
+def test_an_answer_in_haste_and_none() -> None:
+    late = {"exit": 60, "said": "timed out", "solution": []}
+    with pytest.raises(ValueError, match="no end"):
+        read_answer(late)
+    assert read_answer({**late, "exit": 0, "hasty": True}) == Answer({}, hasty=True)
+
+
 def test_anything_but_installing_is_refused() -> None:
     with pytest.raises(ValueError, match="something else"):
         read_answer({"exit": 0, "said": "", "solution": [{"remove": {"name": "lwt", "version": "1"}}]})
