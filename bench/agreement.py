@@ -45,7 +45,8 @@ class Comparison:
         costs, opams: what mono's choice and opam's cost by mono's wishes.
         broken: what opam's choice breaks by the certificate, apart from packages that nobody needs.
         superfluous: how many packages of opam's nobody needs.
-        hasty: whether opam found no best answer in its time, and was asked for any.
+        hasty: whether opam found no best answer in its time, and was asked for any; ``undecided`` whether it did
+            not find that either, and so nothing could be compared.
     """
 
     root: str
@@ -59,6 +60,7 @@ class Comparison:
     broken: tuple[str, ...] = ()
     superfluous: int = 0
     hasty: bool = False
+    undecided: bool = False
 
     @property
     def good(self) -> bool:
@@ -109,7 +111,8 @@ def compare(index: PackageIndex, name: str, answer: Answer, variables: Mapping[s
     solution = solve(universe)
     if isinstance(solution, Unsolvable) or answer.packages is None:
         solvable = not isinstance(solution, Unsolvable)
-        return Comparison(name, solvable, solvable == (answer.packages is not None), answer.reason)
+        agreed = answer.undecided or solvable == (answer.packages is not None)
+        return Comparison(name, solvable, agreed, answer.reason, undecided=answer.undecided)
     replay(universe, solution)
     ours = [choice.candidate.package for choice in solution.choices]
     own = violations(request, ours)
@@ -179,18 +182,20 @@ def write_table(compared: Sequence[Comparison]) -> None:
 
 def print_summary(compared: Sequence[Comparison], opam: Opam) -> None:
     """The figures, and by name whatever is not agreement."""
-    solved = [c for c in compared if c.agreed and c.solvable]
-    neither = sum(c.agreed and not c.solvable for c in compared)
+    decided = [c for c in compared if not c.undecided]
+    solved = [c for c in decided if c.agreed and c.solvable]
+    neither = sum(c.agreed and not c.solvable for c in decided)
     print(
         f"agreement with opam {opam.variables['opam-version']} on {len(compared)} random roots: "
-        f"{sum(c.agreed for c in compared)} agree ({len(solved)} solved, {neither} impossible)"
+        f"{sum(c.agreed for c in decided)} agree ({len(solved)} solved, {neither} impossible), "
+        f"{len(decided) - len(solved) - neither} disagree, opam came to no end on {len(compared) - len(decided)}"
     )
     if solved:
         same = sum(c.same for c in solved) / len(solved)
         print(
             f"  same version of the root {sum(c.same_root for c in solved)} of {len(solved)}; "
             f"the same packages throughout {sum(c.same == 1 for c in solved)}; "
-            f"{same:.0%} of an answer's packages are equal; opam timed out on {sum(c.hasty for c in solved)}"
+            f"{same:.0%} of an answer's packages are equal; opam found no best one in its time for {sum(c.hasty for c in solved)}"
         )
         order = Counter(
             "equal" if c.costs == c.opams else "less" if c.costs < c.opams else "MORE" for c in solved

@@ -19,6 +19,9 @@ SOLVED, IMPOSSIBLE = 0, (5, 20)
 
 TIMED_OUT = 60
 
+PATIENCE = "300"
+"""Seconds that its solver may take."""
+
 ANY_ANSWER = "--criteria=-removed"
 """Without a wish that counts in an empty switch, opam's solver comes to an end sooner."""
 
@@ -29,12 +32,14 @@ _COMMON = ("--yes", "--color=never")
 class Answer:
     """Version by name of what opam would install; ``reason`` is what it says where it cannot.
 
-    ``hasty`` where it found no best answer in its time, and was asked for any.
+    ``hasty`` where it found no best answer in its time, and was asked for any; ``undecided`` where it did not
+    find that either.
     """
 
     packages: Mapping[str, str] | None
     reason: str = ""
     hasty: bool = False
+    undecided: bool = False
 
 
 class Opam:
@@ -133,10 +138,10 @@ def read_answer(document: Mapping[str, Any]) -> Answer:
     """The answer in what opam writes with ``--json``, and what it said and exited with.
 
     Raises:
-        ValueError: opam came to no end, or would do something else than install.
+        ValueError: opam would do something else than install.
     """
     if document["exit"] == TIMED_OUT:
-        raise ValueError(f"opam came to no end: {document['said']}")
+        return Answer(None, "opam came to no end", undecided=True)
     if document["exit"] in IMPOSSIBLE:
         causes = document.get("conflicts", {}).get("causes", [])
         return Answer(None, " ".join(" ".join(causes).split()) or " ".join(document["said"].split()))

@@ -46,7 +46,7 @@ class Verdict:
         why: the class of the reason where there is none, else empty.
         digest: of the chosen versions.
         seconds: wall time of universe and solution; ``processor`` the processor's time for the same.
-        checking: wall time to replay and certify a solution, or to explain that there is none.
+        checking: the processor's time to replay and certify a solution, or to explain that there is none.
     """
 
     root: str
@@ -100,7 +100,7 @@ def decide(index: PackageIndex, name: str, rule: Rule) -> Verdict:
     universe = build_universe(request, index)
     solution = solve(universe)
     seconds, processor = time.perf_counter() - started, time.process_time() - processor
-    started = time.perf_counter()
+    checked = time.process_time()
     why, chosen = "", list[Package]()
     if isinstance(solution, Unsolvable):
         why = reason_class(explain(universe))
@@ -110,7 +110,7 @@ def decide(index: PackageIndex, name: str, rule: Rule) -> Verdict:
         broken = violations(request, chosen)
         if broken:
             raise AssertionError(f"{name} {rule.name}: {'; '.join(map(str, broken))}")
-    checking = time.perf_counter() - started
+    checking = time.process_time() - checked
     digest = digest_of(package.identity for package in chosen)
     return Verdict(name, len(chosen), why, digest, seconds, processor, checking)
 
@@ -150,14 +150,16 @@ def print_summary(verdicts: Sequence[Verdict], rule: Rule, wall: float) -> None:
         f"{unsolvable.total()} unsolvable; {wall:.0f} s, {len(verdicts) / wall:.1f} roots/s, "
         f"{wall / LIMIT:.2f} x the limit of {LIMIT:.0f} s"
     )
-    print(f"  {'seconds':<28}{'median':>8}{'p95':>8}{'p99':>8}{'max':>8}")
+    processor = sum(verdict.processor + verdict.checking for verdict in verdicts)
+    print(f"  {processor:.0f} s of processor time, on {os.cpu_count()} processors")
+    print(f"  {'seconds':<34}{'median':>8}{'p95':>8}{'p99':>8}{'max':>8}")
     for title, times in (
         ("universe and solution", [verdict.seconds for verdict in verdicts]),
         ("the same, processor time", [verdict.processor for verdict in verdicts]),
-        ("certificate or explanation", [verdict.checking for verdict in verdicts]),
+        ("certified or explained, processor", [verdict.checking for verdict in verdicts]),
     ):
         figures = "".join(f"{quantile(times, part):>8.3f}" for part in (0.5, 0.95, 0.99, 1))
-        print(f"  {title:<28}{figures}")
+        print(f"  {title:<34}{figures}")
     for why, number in unsolvable.most_common():
         print(f"  {number:>6}  {why}")
     slowest = sorted(verdicts, key=lambda verdict: -verdict.processor)[:10]

@@ -45,8 +45,7 @@ def test_why_opam_cannot() -> None:
 
 def test_an_answer_in_haste_and_none() -> None:
     late = {"exit": 60, "said": "timed out", "solution": []}
-    with pytest.raises(ValueError, match="no end"):
-        read_answer(late)
+    assert read_answer(late).undecided
     assert read_answer({**late, "exit": 0, "hasty": True}) == Answer({}, hasty=True)
 
 
