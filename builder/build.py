@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder.artefacts import Artefact, take_artefacts
+from builder.certificate import refuse_uncertified
 from builder.context import Context, read_context
 from builder.dune import run_dune
 from builder.errors import ContextError, InputsError
-from builder.inputs import project_digest, verify_inputs
+from builder.inputs import copy_sources, project_digest, verify_inputs
 from builder.outside import refuse_libraries_from_outside
 from builder.record import FILE_NAME as RECORD
 from builder.record import Record, render_record
@@ -72,7 +73,8 @@ def build(folder: Path, wishes: Wishes) -> Record:
         work = prepared.folder / WORK
         _keep_only_if_made_alike(prepared, work)
         conditions = Conditions(jobs=wishes.jobs)
-        built = build_once(prepared, prepared.project, work, work / "log", conditions, wishes.report)
+        project = _as_dune_is_to_see_it(prepared, work)
+        built = build_once(prepared, project, work, work / "log", conditions, wishes.report)
         return publish(prepared, built, reproduced=None)
 
 
@@ -95,7 +97,7 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 def prepare(folder: Path, wishes: Wishes) -> Prepared:
-    """Read the context in ``folder``, and verify its inputs and tools.
+    """Read the context in ``folder``, certify its packages, and verify its inputs and tools.
 
     Raises:
         BuilderError: they are not as they should be.
@@ -103,6 +105,7 @@ def prepare(folder: Path, wishes: Wishes) -> Prepared:
     folder = folder.resolve()
     watch = Stopwatch()
     context = read_context(folder)
+    refuse_uncertified(context.locked, context.project.packages, context.asked)
     project = (folder / context.project.folder).resolve()
     verify_inputs(context, project)
     sources = project_digest(context, project)
@@ -188,6 +191,18 @@ class Stopwatch:
 
 def _manner(prepared: Prepared) -> str:
     return "in a sandbox" if prepared.bubblewrap else "without a sandbox: artefacts are stripped"
+
+
+def _as_dune_is_to_see_it(prepared: Prepared, work: Path) -> Path:
+    """The project itself, or a copy where some of its folders are for other targets."""
+    inputs = prepared.context.inputs
+    if not inputs.moved and not inputs.hidden:
+        return prepared.project
+    copy = work / "sources" / prepared.project.name
+    shutil.rmtree(copy.parent, ignore_errors=True)
+    copy.parent.mkdir(parents=True)
+    copy_sources(prepared.context, prepared.project, copy)
+    return copy
 
 
 def _keep_only_if_made_alike(prepared: Prepared, work: Path) -> None:

@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from builder.certificate import Need, Package
 from builder.errors import ContextError
 
 FORMAT = "mono-context"
-VERSION = 1
+VERSION = 2
 FILE_NAME = "context.json"
 
 _HINT = "write the contexts anew with `mono contexts`"
@@ -61,13 +62,23 @@ class Dune:
 class Inputs:
     """What the build may read of the project, by path from its folder.
 
-    ``files`` and ``folders`` carry digests (`builder.digest`); in ``closed`` folders nothing else may be,
-    names that begin with a dot apart.
+    Args:
+        files, folders: with their digests (`builder.digest`).
+        closed: folders in which nothing else may be, names that begin with a dot apart.
+        moved: folders that dune is to see in another place than where the project has them: the place, which
+            is the one in ``folders``, and where they are.
+        hidden: folders in closed ones that dune is not to see, as they are for other targets.
     """
 
     files: tuple[tuple[str, str], ...]
     folders: tuple[tuple[str, str], ...]
     closed: tuple[str, ...]
+    moved: tuple[tuple[str, str], ...] = ()
+    hidden: tuple[str, ...] = ()
+
+    def place_of(self, folder: str) -> str:
+        """Where the project has one of ``folders``."""
+        return dict(self.moved).get(folder, folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +101,11 @@ class Sandbox:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One context, whole. ``artefacts`` are globs under dune's build folder; each must match something."""
+    """One context, whole.
+
+    ``locked`` are all packages that were locked for the target, ``asked`` what was asked for beside the
+    project's own; ``artefacts`` are globs under dune's build folder; each must match something.
+    """
 
     project: Project
     target: str
@@ -102,6 +117,8 @@ class Context:
     artefacts: tuple[str, ...]
     checks: tuple[Check, ...]
     sandbox: Sandbox
+    locked: tuple[Package, ...]
+    asked: tuple[Need, ...] = ()
 
 
 def render(context: Context) -> str:
@@ -132,6 +149,8 @@ def render(context: Context) -> str:
             "files": dict(context.inputs.files),
             "folders": dict(context.inputs.folders),
             "closed": list(context.inputs.closed),
+            "moved": dict(context.inputs.moved),
+            "hidden": list(context.inputs.hidden),
         },
         "artefacts": list(context.artefacts),
         "checks": [
@@ -143,6 +162,17 @@ def render(context: Context) -> str:
             "build": context.sandbox.build,
             "home": context.sandbox.home,
         },
+        "asked": list(context.asked),
+        "locked": [
+            {
+                "name": package.name,
+                "version": package.version,
+                "needs": list(package.needs),
+                "refuses": list(package.refuses),
+                "classes": list(package.classes),
+            }
+            for package in context.locked
+        ],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
@@ -214,10 +244,14 @@ def _context(document: _Table) -> Context:
             files=inputs.table("files").digests(),
             folders=inputs.table("folders").digests(),
             closed=inputs.texts("closed"),
+            moved=inputs.table("moved").places(),
+            hidden=inputs.paths("hidden"),
         ),
         artefacts=document.paths("artefacts"),
         checks=tuple(_check(table) for table in document.tables("checks")),
         sandbox=Sandbox(sandbox.place("sources"), sandbox.place("build"), sandbox.place("home")),
+        locked=tuple(_package(table) for table in document.tables("locked")),
+        asked=document.needs("asked"),
     )
     for table in (project, target, toolchain, dune, inputs, sandbox):
         table.close()
@@ -228,6 +262,18 @@ def _check(table: _Table) -> Check:
     check = Check(table.text("tool"), table.texts("arguments"), table.text("expected"))
     table.close()
     return check
+
+
+def _package(table: _Table) -> Package:
+    package = Package(
+        table.text("name"),
+        table.text("version"),
+        table.needs("needs"),
+        table.needs("refuses"),
+        table.texts("classes"),
+    )
+    table.close()
+    return package
 
 
 class _Table:
@@ -283,6 +329,17 @@ class _Table:
 
     def digests(self) -> tuple[tuple[str, str], ...]:
         return tuple((self._as_path(key, key), self.text(key)) for key in self._members)
+
+    def places(self) -> tuple[tuple[str, str], ...]:
+        return tuple((self._as_path(key, key), self.path(key)) for key in self._members)
+
+    def needs(self, key: str) -> tuple[Need, ...]:
+        """Needs as they are written; the certificate reads them."""
+        return tuple(table.taken() for table in self.tables(key))
+
+    def taken(self) -> Mapping[str, object]:
+        """The object as it is."""
+        return self._members
 
     def close(self) -> None:
         for key in self._members:

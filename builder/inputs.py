@@ -1,9 +1,10 @@
-"""Verifies that the sources are those that a context was made for, and hashes the project's own."""
+"""Verifies that the sources are those that a context was made for, copies them, hashes the project's own."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 from builder.context import Context
@@ -11,6 +12,7 @@ from builder.digest import file_digest, tree_digest
 from builder.errors import InputsError
 
 _PULL = "restore it with `mono pull`, or make it part of the build with `mono contexts`"
+_NOT_COPIED = shutil.ignore_patterns("_build", "_opam", "_work", ".git", ".hg")
 _LOCK = "write the contexts anew with `mono contexts`"
 
 
@@ -25,12 +27,25 @@ def verify_inputs(context: Context, project: Path) -> None:
         if not (project / path).is_file():
             raise InputsError("is missing", place=path, hint=hint)
         _compare(path, expected, file_digest(project / path), hint)
-    for path, expected in context.inputs.folders:
+    for folder, expected in context.inputs.folders:
+        path = context.inputs.place_of(folder)
         if not (project / path).is_dir():
             raise InputsError("is missing", place=path, hint=_PULL)
         _compare(path, expected, tree_digest(project / path), _PULL)
     for folder in context.inputs.closed:
         _refuse_strays(context, project, folder)
+
+
+def copy_sources(context: Context, project: Path, copy: Path) -> None:
+    """Lay out in ``copy``, which is absent, the project as the context wants dune to see it."""
+    hidden = {project / path for path in context.inputs.hidden}
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        return {*_NOT_COPIED(folder, names), *(name for name in names if Path(folder, name) in hidden)}
+
+    shutil.copytree(project, copy, symlinks=True, ignore=left_out)
+    for place, path in context.inputs.moved:
+        (copy / path).rename(copy / place)
 
 
 def project_digest(context: Context, project: Path) -> str:
@@ -64,7 +79,7 @@ def _compare(path: str, expected: str, found: str, hint: str) -> None:
 
 
 def _refuse_strays(context: Context, project: Path, folder: str) -> None:
-    known = {path for path, _ in (*context.inputs.files, *context.inputs.folders)}
+    known = {path for path, _ in (*context.inputs.files, *context.inputs.folders)} | {*context.inputs.hidden}
     if not (project / folder).is_dir():
         return
     for entry in sorted((project / folder).iterdir()):

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from builder.build import WORK, Built, Wishes, alone_in, build_once, prepare, publish
 from builder.difference import require_identical
+from builder.inputs import copy_sources
 from builder.record import Record
 from builder.sandbox import Conditions
 
-_NOT_COPIED = shutil.ignore_patterns("_build", "_opam", "_work", ".git", ".hg")
 _SECOND = Conditions(jobs=1, umask=0o077, timezone="Asia/Kathmandu", home="another-home")
 
 
@@ -31,7 +30,7 @@ def build_twice(folder: Path, wishes: Wishes) -> Record:
 
         def build_in(place: str, conditions: Conditions) -> Built:
             copy = Path(temporary, place, prepared.project.name or "project")
-            shutil.copytree(prepared.project, copy, symlinks=True, ignore=_NOT_COPIED)
+            copy_sources(prepared.context, prepared.project, copy)
             log = prepared.folder / WORK / f"log.{Path(place).parts[0]}"
             return build_once(prepared, copy, copy.with_name("work"), log, conditions, wishes.report)
 

@@ -27,7 +27,7 @@ from solver.reduction import (
 from solver.universe import Candidate, Universe
 from solver.version import Key
 
-WISHES = ("avoided", "sought", "moved", "compiler", "direct", "indirect", "added")
+WISHES = ("avoided", "sought", "compiler moved", "moved", "compiler", "direct", "indirect", "added")
 """What choosing a candidate can cost, apart from being one more: see `encoding/strict.lp`."""
 
 
@@ -123,25 +123,25 @@ class _Writer:
         keys = sorted({candidate.version.key for candidate in candidates}, reverse=not preferences.lowest)
         ages = {key: age for age, key in enumerate(keys)}
         for candidate in candidates:
-            costs: dict[str, int] = {}
-            if candidate.version not in kept:
-                age = ages[candidate.version.key]
-                compiler = candidate.nature is Nature.COMPILER
-                sought = name in preferences.sought
-                role = "sought" if sought else "compiler" if compiler else "direct" if direct else "indirect"
-                costs = {
-                    role: age,
-                    "avoided": int(candidate.avoided),
-                    "moved": int(bool(kept)),
-                    "added": int(bool(preferences.kept) and name not in preferences.kept),
-                }
             index = len(self.costs)
+            if candidate.version in kept:
+                self.costs.append({})
+                continue
+            age = ages[candidate.version.key]
+            compiler = candidate.nature is Nature.COMPILER
+            sought = name in preferences.sought
+            role = "sought" if sought else "compiler" if compiler else "direct" if direct else "indirect"
+            holding = {
+                "avoided": candidate.avoided,
+                "moved": bool(kept),
+                "added": bool(preferences.kept) and name not in preferences.kept,
+            }
+            self.lines.append(f"age({index},{age}). {role}({index}).")
+            self.lines.extend(f"{predicate}({index})." for predicate, holds in holding.items() if holds)
+            costs = {role: age, **{predicate: int(holds) for predicate, holds in holding.items()}}
+            if role == "compiler":
+                costs["compiler moved"] = costs.pop("moved")
             self.costs.append(costs)
-            if costs:
-                self.lines.append(f"age({index},{age}). {role}({index}).")
-                self.lines.extend(
-                    f"{wish}({index})." for wish in ("avoided", "moved", "added") if costs[wish]
-                )
 
     def _candidate(self, index: int, candidate: Candidate) -> None:
         add = self.lines.append

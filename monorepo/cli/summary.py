@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -100,9 +101,9 @@ def _state(repository: LockedRepository) -> str:
 def _what_changed(before: LockedPackage, after: LockedPackage) -> str:
     if before.kind is not after.kind:
         return f"{before.kind} -> {after.kind}"
-    fields = ("repository", "targets", "host_for", "directory", "dependencies", "metadata", "flags", "reason")
+    fields = [field.name for field in dataclasses.fields(LockedPackage)]
     changed = [field for field in fields if getattr(before, field) != getattr(after, field)]
-    return f"other {' and '.join(changed)}"
+    return f"other {' and '.join(changed).replace('_', '-')}"
 
 
 def _count(number: int, thing: str) -> str:

@@ -58,7 +58,8 @@ def _inputs(lock: Lock, project: Path, lock_file: str) -> tuple[dict[str, str], 
     except OSError as error:
         raise LockError("cannot be read", place=str(project / lock_file), hint="run `mono lock`") from error
     folders: dict[str, str] = {}
-    for entry in _visible_entries(project / DUNIVERSE):
+    apart = [project / DUNIVERSE / s.directory for s in lock.sources if s.directory.startswith(".")]
+    for entry in (*_visible_entries(project / DUNIVERSE), *(folder for folder in apart if folder.is_dir())):
         path = f"{DUNIVERSE}/{entry.name}"
         if entry.is_dir():
             folders[path] = _tree_digest(entry)

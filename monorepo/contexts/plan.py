@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from builder.context import Check, Context, Dune, Inputs, Project, Sandbox, Toolchain, render
 from builder.digest import bytes_digest
+from monorepo.contexts.statement import state_packages
 from monorepo.contexts.workspace import render_workspace, workspace_language
 from monorepo.duniverse import DUNIVERSE
 from monorepo.lock.model import Kind, Lock
@@ -50,16 +51,37 @@ def plan_contexts(lock: Lock, files: Mapping[str, str], folders: Mapping[str, st
     for target in lock.targets:
         workspace = render_workspace(target, workspace_language(locked_dune(lock, target.name)))
         workspace_path = f"{FOLDER}/{target.name}/dune-workspace"
-        inputs = Inputs(
-            files=tuple(sorted({**files, workspace_path: bytes_digest(workspace.encode())}.items())),
-            folders=tuple(sorted(folders.items())),
-            closed=(DUNIVERSE,),
-        )
+        inputs = _inputs(lock, target, {**files, workspace_path: bytes_digest(workspace.encode())}, folders)
         planned[workspace_path] = workspace
         planned[f"{FOLDER}/{target.name}/context.json"] = render(
             _context(lock, target, workspace_path, inputs)
         )
     return dict(sorted(planned.items()))
+
+
+def _inputs(lock: Lock, target: Target, files: Mapping[str, str], folders: Mapping[str, str]) -> Inputs:
+    """What one target sees of the project: of sources with targets of their own only those that name it."""
+    seen: dict[str, str] = {}
+    moved: dict[str, str] = {}
+    hidden: list[str] = []
+    foreign = {
+        f"{DUNIVERSE}/{s.directory}" for s in lock.sources if s.targets and target.name not in s.targets
+    }
+    for path, digest in folders.items():
+        place = f"{DUNIVERSE}/{path.removeprefix(f'{DUNIVERSE}/').removeprefix('.')}"
+        if path in foreign:
+            hidden.append(path)
+            continue
+        seen[place] = digest
+        if place != path:
+            moved[place] = path
+    return Inputs(
+        files=tuple(sorted(files.items())),
+        folders=tuple(sorted(seen.items())),
+        closed=(DUNIVERSE,),
+        moved=tuple(sorted(moved.items())),
+        hidden=tuple(sorted(path for path in hidden if not path.startswith(f"{DUNIVERSE}/."))),
+    )
 
 
 def locked_dune(lock: Lock, target: str) -> Version | None:
@@ -71,6 +93,7 @@ def locked_dune(lock: Lock, target: str) -> Version | None:
 def _context(lock: Lock, target: Target, workspace: str, inputs: Inputs) -> Context:
     dune = locked_dune(lock, target.name)
     roots = _roots(lock, target)
+    packages, asked = state_packages(lock, target)
     return Context(
         project=Project(lock.project, "../..", roots),
         target=target.name,
@@ -88,6 +111,8 @@ def _context(lock: Lock, target: Target, workspace: str, inputs: Inputs) -> Cont
         artefacts=tuple(glob.replace("%{context}", target.context) for glob in target.artefacts),
         checks=tuple(Check(check.tool, check.arguments, check.expected) for check in target.checks),
         sandbox=_SANDBOX,
+        locked=packages,
+        asked=asked,
     )
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from monorepo.duniverse import DUNIVERSE
+from monorepo.duniverse.clashes import refuse_clashes
+from monorepo.duniverse.state import Vendored
 from monorepo.duniverse.swap import alone, repair
 from monorepo.duniverse.vendor import plan, vendor
 from monorepo.errors import FetchError
 from monorepo.fetch.download import Patience, fetch
 from monorepo.fetch.places import documents_of
 from monorepo.fetch.progress import Progress, Silence
+from monorepo.lock.itself import refuse_uncertified
 from monorepo.lock.model import Lock
 from monorepo.ports import Git, Http, HttpBody
 
@@ -63,21 +67,29 @@ def pull(
     this machine; ``force`` discards what was changed by hand.
 
     Raises:
+        LockError: the lock breaks the formulas that it records of its own packages.
         FetchError: a source could not be had, verified or unpacked.
-        DuniverseError: duniverse/ was changed by hand (and not ``force``), or a source cannot be prepared.
+        DuniverseError: duniverse/ was changed by hand (and not ``force``), a source cannot be prepared, or
+            dune would refuse what the sources and the roots define together.
     """
     progress = progress or Silence()
     if offline:
         http, git = NoHttp(), git.without_network()
+    refuse_uncertified(lock)
     documents_of(lock.sources)  # whatever is not pinned is refused before anything else happens
+
+    def check(folder: Path, directories: Mapping[str, Vendored]) -> None:
+        refuse_clashes(lock, {name: one.shown for name, one in directories.items()}, folder, project)
+
     with alone(project, lambda: progress.noted("waiting for another mono pull of this project")):
         repair(project)
         todo = plan(lock.sources, project, force=force)
         if todo.nothing:
+            check(project / DUNIVERSE, todo.kept)
             return PullReport((), tuple(sorted(todo.kept)))
         mirrors = archive_mirrors(lock.archive_mirrors, project)
         fetched = fetch(todo.fresh, mirrors, cache, http, git, progress, patience=patience)
-        vendor(todo, project, fetched.paths, git, progress)
+        vendor(todo, project, fetched.paths, git, progress, check)
     return PullReport(
         made=tuple(sorted(source.directory for source in todo.fresh)),
         kept=tuple(sorted(todo.kept)),

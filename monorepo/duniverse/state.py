@@ -1,7 +1,8 @@
 """What a pull remembers of the duniverse it made, in duniverse/.mono.json.
 
-For every directory: the digest of what the lock says of its content, the digest of the tree, and a stamp of
-names, sizes, modes and times, which tells in microseconds per file whether anything may have changed since.
+For every directory: the digest of what the lock says of its content, the digest of the tree, a stamp of
+names, sizes, modes and times, which tells in microseconds per file whether anything may have changed since,
+and what it shows to dune, so that a later pull need not read it again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from monorepo.duniverse.expose import Shown
 from monorepo.errors import DuniverseError
 from monorepo.fetch.checksums import parse_checksums
 from monorepo.fetch.prepare import REMOVED
@@ -21,16 +24,17 @@ from monorepo.lock.model import LockedSource
 
 STATE = ".mono.json"
 _FORMAT = 1
-_RULES = 1  # counts up when preparation changes, so that every tree is made anew
+_RULES = 2  # counts up when preparation changes, so that every tree is made anew
 
 
 @dataclass(frozen=True, slots=True)
 class Vendored:
-    """One directory as a pull left it; all three are ``sha256:`` and hex digits."""
+    """One directory as a pull left it; the digests are ``sha256:`` and hex digits."""
 
     source: str
     tree: str
     stamp: str
+    shown: Shown
 
 
 def read_state(duniverse: Path) -> Mapping[str, Vendored] | None:
@@ -49,7 +53,7 @@ def read_state(duniverse: Path) -> Mapping[str, Vendored] | None:
     try:
         if document["format"] != _FORMAT:
             raise _unreadable(path, f"it is of format {document['format']}")
-        return {name: Vendored(**entry) for name, entry in document["directories"].items()}
+        return {name: _vendored(**entry) for name, entry in document["directories"].items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise _unreadable(path, f"it is malformed ({error})") from error
 
@@ -63,10 +67,11 @@ def state_text(directories: Mapping[str, Vendored]) -> str:
 def source_digest(source: LockedSource) -> str:
     """The digest of everything in the lock that decides the content of ``source``'s directory.
 
-    Where the same bytes are fetched from does not count, nor do the names of the packages they carry.
+    Where the same bytes are fetched from does not count.
     """
     content = {
         "rules": _RULES,
+        "packages": sorted(source.packages),
         "removed": REMOVED,
         "checksums": [str(checksum) for checksum in parse_checksums(source.checksums)],
         "commit": source.commit,
@@ -81,6 +86,12 @@ def source_digest(source: LockedSource) -> str:
     }
     text = json.dumps(content, sort_keys=True, ensure_ascii=True)
     return f"sha256:{hashlib.sha256(text.encode('ascii')).hexdigest()}"
+
+
+def _vendored(source: str, tree: str, stamp: str, shown: dict[str, Any] | None = None) -> Vendored:
+    """One entry as it was read; before rule 2 what a source shows was not written down."""
+    about = Shown({}, {}) if shown is None else Shown(**{**shown, "language": tuple(shown["language"])})
+    return Vendored(source, tree, stamp, about)
 
 
 def stamp(folder: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,12 +36,18 @@ _OWN_FILES = {
 Written by `mono pull` from mono.lock; do not edit it here. Each folder is one source: fetched, verified
 against the lock, prepared as opam prepares it (extra sources and files, substitutions, patches). From the top
 of each source mono takes out `_build`, `_opam`, `.git`, a nested `duniverse` and `dune-workspace`, which
-would disturb the workspace around it. dune treats all of it as vendored (see the file `dune`).
+would disturb the workspace around it. Packages of a source that are not locked are hidden from dune, as
+`dune build -p` hides them: their opam files and stanzas are taken out, each stanza leaving its empty lines.
+dune treats all of it as vendored (see the file `dune`).
 
 `.mono.json` holds what mono needs to see which folders are still as it left them. A folder that was changed
 by hand is not overwritten: `mono pull` stops and names it; `mono pull --force` discards the change.
 """,
 }
+
+
+Check = Callable[[Path, Mapping[str, Vendored]], None]
+"""Raises where the sources in a folder, of which these are the notes, cannot be built side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +93,19 @@ def vendor(
     archives: Mapping[tuple[Checksum, ...], Path],
     git: Git,
     progress: Progress,
+    check: Check,
     *,
     threads: int = 2,
 ) -> Mapping[str, Vendored]:
-    """Carry ``plan`` out: make the new tree aside, then have it take the place of duniverse/.
+    """Carry ``plan`` out: make the new tree aside, ``check`` it, then have it take the place of duniverse/.
 
     Raises:
-        FetchError, DuniverseError: some source cannot be prepared; duniverse/ is untouched.
+        FetchError, DuniverseError: a source cannot be prepared, or ``check`` refuses; duniverse/ stays.
     """
     try:
         new = begin(project)
         try:
-            directories = _fill(new, plan, project, archives, git, progress, threads)
+            directories = _fill(new, plan, project, archives, git, progress, check, threads)
             finish(project)
         except BaseException:
             shutil.rmtree(new, ignore_errors=True)  # what a straggling thread adds, the next pull clears away
@@ -117,13 +124,14 @@ def _fill(
     archives: Mapping[tuple[Checksum, ...], Path],
     git: Git,
     progress: Progress,
+    check: Check,
     threads: int,
 ) -> dict[str, Vendored]:
     def make(source: LockedSource, stop: Stop) -> Vendored:
         folder = new / source.directory
         aside = new / f".{source.directory}"
-        prepare(source, folder, aside, archives, project / FILES_FOLDER, git)
-        vendored = Vendored(source_digest(source), _digest(folder), stamp(folder))
+        shown = prepare(source, folder, aside, archives, project / FILES_FOLDER, git)
+        vendored = Vendored(source_digest(source), _digest(folder), stamp(folder), shown)
         progress.finished(source.directory)
         return vendored
 
@@ -136,6 +144,7 @@ def _fill(
             directories[source.directory] = outcome
     for name in plan.kept:
         _take_over(project / DUNIVERSE / name, new / name)
+    check(new, directories)
     for name, text in {**_OWN_FILES, STATE: state_text(directories)}.items():
         (new / name).write_text(text, encoding="utf-8", newline="")
         (new / name).chmod(0o644)

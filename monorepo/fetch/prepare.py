@@ -2,7 +2,7 @@
 
 url, extra-sources, extra-files, substitutions that are patches, patches, other substitutions (opam manual,
 "opam file format": ``patches``, ``substs``, ``extra-source``, ``extra-files``); then what would break the
-workspace around it is taken out.
+workspace around it is taken out, and packages that are not locked are hidden from dune.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from monorepo.duniverse.expose import Shown, expose
 from monorepo.errors import DuniverseError, FetchError, MonoError
 from monorepo.fetch.checksums import Checksum, parse_checksums
 from monorepo.fetch.places import git_address, packages_and
@@ -33,12 +34,15 @@ def prepare(
     archives: Mapping[tuple[Checksum, ...], Path],
     lock_files: Path,
     git: Git,
-) -> None:
+) -> Shown:
     """Make ``source`` into ``folder``, which is absent, by way of ``aside``, which is too and ends up gone.
 
     Args:
         archives: the verified file of each set of checksums (`monorepo.fetch.download.Fetched`).
         lock_files: the folder beside the lock that has the extra files, named by their sha256.
+
+    Returns:
+        What the source now shows to dune.
 
     Raises:
         FetchError: the source cannot be unpacked or checked out.
@@ -60,8 +64,10 @@ def prepare(
             if substitution.file not in source.patches:
                 _substitute(substitution, top)
         remove_intruders(top)
+        shown = expose(top, source.packages)
         settle(top)
         top.rename(folder)
+        return shown
     except MonoError as error:
         raise _about(source, error) from error
     except OSError as error:
@@ -159,13 +165,18 @@ def _about(source: LockedSource, error: MonoError) -> MonoError:
 
 
 def refuse_bad_directory(source: LockedSource) -> None:
-    """Raises DuniverseError unless the source's directory is a plain name that can stand in duniverse/."""
-    name = source.directory
+    """Raises DuniverseError unless the source's directory is a plain name that can stand in duniverse/.
+
+    A dot may come before the name of one that only some targets see.
+    """
+    name = source.directory.removeprefix(".") if source.targets else source.directory
     try:
         plain = bool(name) and safe_path(name) == name and "/" not in name
     except FetchError:
         plain = False
     if not plain or name[0] in "._" or name in ("dune", "README.md"):
         raise DuniverseError(
-            f"{name!r} cannot be a directory of duniverse/", place=packages_and(source), hint="lock again"
+            f"{source.directory!r} cannot be a directory of duniverse/",
+            place=packages_and(source),
+            hint="lock again",
         )

@@ -1,38 +1,20 @@
-"""A lock is held against formulas: those that it records itself, or those of the opam files that it names."""
+"""A lock is held against the opam files that it names: what it chose, and what it says of each package."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from monorepo.errors import LockError
-from monorepo.lock.format import FILE
 from monorepo.lock.model import Kind, Lock, LockedPackage, LockedSource
 from monorepo.pins import PinnedPackage
 from monorepo.project import Project
-from overlays.errors import OpamSyntaxError, PackageUnreadable
-from overlays.notation import read_condition, read_need, read_needs, write, write_needs
+from overlays.errors import PackageUnreadable
+from overlays.notation import write, write_needs
 from overlays.stack import RepositoryStack
 from solver.certificate import Locked, Violation, certify
-from solver.formula import Dependency, dependencies_in
+from solver.formula import dependencies_in
 from solver.nature import is_virtual
 from solver.package import Package
-from solver.request import Platform, Request, Restriction
 from solver.version import Version
-
-
-def certify_itself(lock: Lock) -> tuple[Violation, ...]:
-    """Everything in which ``lock`` breaks the formulas that it records of its own packages.
-
-    It needs no repository, so that `mono pull` asks it of whatever lock it is given.
-
-    Raises:
-        LockError: a formula in it cannot be read.
-    """
-    try:
-        answer = [Locked(_package(locked), locked.used_for) for locked in lock.packages]
-        return certify(_request(lock, answer), answer)
-    except OpamSyntaxError as error:
-        raise LockError(error.reason, error.place, "run mono lock to make it anew") from error
 
 
 def certify_lock(
@@ -57,55 +39,6 @@ def certify_lock(
         )
         answer.append(Locked(package, locked.used_for))
     return (*violations, *certify(project.request, answer))
-
-
-def _package(locked: LockedPackage) -> Package:
-    """What the lock itself says of a package."""
-    place = f"{FILE}, package {locked.identity}"
-    return Package(
-        locked.name,
-        Version.parse(locked.version),
-        read_needs(locked.depends, place),
-        tuple(_dependency(text, place) for text in locked.conflicts),
-        locked.conflict_class,
-        read_condition(locked.available, place) if locked.available else None,
-        frozenset(locked.flags),
-        repository=locked.repository,
-        metadata_hash=locked.metadata,
-    )
-
-
-def _dependency(text: str, place: str) -> Dependency:
-    found = read_need(text, place)
-    if not isinstance(found, Dependency):
-        raise OpamSyntaxError("expected one package, with its condition in braces", place, 1, 1, text)
-    return found
-
-
-def _restriction(text: str) -> Restriction:
-    dependency = _dependency(text, FILE)
-    if dependency.condition is None:
-        raise OpamSyntaxError("this constraint bounds nothing", FILE, 1, 1, text)
-    return Restriction(dependency.name, dependency.condition, text, FILE)
-
-
-def _request(lock: Lock, answer: list[Locked]) -> Request:
-    """What was asked for, as the lock records it: each target for itself."""
-    packages = {locked.package.name: locked.package for locked in answer}
-    return Request(
-        roots=tuple(packages[name] for name in lock.roots),
-        platforms=tuple(
-            Platform(
-                (target.name,),
-                dict(target.variables),
-                tuple(_dependency(text, f"{FILE}, target {target.name}") for text in target.requires),
-            )
-            for target in lock.targets
-        ),
-        requires=tuple(_dependency(text, FILE) for text in lock.asked),
-        restrictions=tuple(map(_restriction, lock.constraints)),
-        pinned=frozenset(p.name for p in lock.packages if p.repository is None and p.kind is not Kind.ROOT),
-    )
 
 
 def _discrepancies(locked: LockedPackage, package: Package, source: LockedSource | None) -> Iterator[str]:

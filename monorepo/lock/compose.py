@@ -47,7 +47,7 @@ def compose_lock(
     """
     metadata = Metadata(project.root_files, pins, stack)
     composer = _Composer(project, solution, graph, metadata, pins.keys())
-    source_maker = Sources(project.request.platforms, metadata, pin_commit)
+    source_maker = Sources(project.request.platforms, solution.several(), metadata, pin_commit)
     sources = source_maker.make(composer.vendored())
     directories = source_maker.directories
     archive_mirrors = _archive_mirrors(project, stack)  # before content_hash, which covers what was read

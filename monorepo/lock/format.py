@@ -43,7 +43,7 @@ def canonical(lock: Lock) -> Lock:
             for package in sorted(lock.packages, key=lambda package: (package.name, package.version))
         ),
         sources=tuple(
-            replace(source, packages=tuple(sorted(source.packages)))
+            replace(source, packages=tuple(sorted(source.packages)), targets=tuple(sorted(source.targets)))
             for source in sorted(lock.sources, key=lambda source: source.directory)
         ),
         system_packages=tuple(

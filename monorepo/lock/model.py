@@ -108,6 +108,8 @@ class Substitution:
 class LockedSource:
     """One archive or git commit, and how it is prepared; it becomes ``duniverse/<directory>/``.
 
+    ``targets`` are those that see it, all of them where it is empty: where packages have several versions,
+    each is a source of its own. The directory of one that the first target does not see begins with a dot.
     Exactly one of ``checksums`` (an archive) and ``commit`` (git) pins it; ``packages`` are the packages
     it carries. ``patches`` are in order, applied with ``-p1``, already filtered; each is a file of the
     source, of ``extra_sources`` or of ``extra_files``.
@@ -124,6 +126,7 @@ class LockedSource:
     extra_files: tuple[ExtraFile, ...] = ()
     patches: tuple[str, ...] = ()
     substitutions: tuple[Substitution, ...] = ()
+    targets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

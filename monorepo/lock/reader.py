@@ -167,13 +167,14 @@ class _Reader:
     def _source(self, table: Table) -> LockedSource:
         self._only(
             table,
-            *("directory", "url", "packages", "mirrors", "checksums", "commit", "subpath", "patches"),
-            *("extra-sources", "extra-files", "substitutions"),
+            *("directory", "url", "packages", "targets", "mirrors", "checksums", "commit", "subpath"),
+            *("patches", "extra-sources", "extra-files", "substitutions"),
         )
         source = LockedSource(
             directory=_directory(table),
             url=table.text("url"),
             packages=table.texts("packages"),
+            targets=table.texts("targets"),
             mirrors=table.texts("mirrors"),
             checksums=_checksums(table),
             commit=_matching(_COMMIT, table, "commit", "a commit") if "commit" in table else None,
@@ -259,6 +260,7 @@ class _Whole:
                         ("sources", position, "packages", place),
                         f"{name} is no package that is vendored in {source.directory}",
                     )
+            self._known(("sources", position, "targets"), source.targets, targets, "target")
             if not source.packages:
                 self._refuse(("sources", position, "directory"), f"{source.directory} carries no package")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from monorepo.errors import LockError
@@ -60,16 +61,21 @@ class Metadata:
 
 
 class Sources:
-    """Makes the sources.
+    """Makes the sources; ``several`` are the names of which there are several versions.
 
     ``files`` are those that repositories carry, by sha256; ``directories`` is the source of each package, by
     ``name.version``.
     """
 
     def __init__(
-        self, platforms: Sequence[Platform], metadata: Metadata, pin_commit: Callable[[str], str]
+        self,
+        platforms: Sequence[Platform],
+        several: Collection[str],
+        metadata: Metadata,
+        pin_commit: Callable[[str], str],
     ) -> None:
         self.platforms = platforms
+        self.several = several
         self.metadata = metadata
         self.pin_commit = pin_commit
         self.files: dict[str, bytes] = {}
@@ -78,21 +84,33 @@ class Sources:
     def make(self, vendored: Sequence[Choice]) -> tuple[LockedSource, ...]:
         """Every archive, commit or part of one to vendor, sorted by directory.
 
+        A package of which there are several versions has a source of its own for each, which only the targets
+        of that version see.
+
         Raises:
             LockError: packages that share a source contradict one another about it.
         """
         archives = group_by_archive(choice.candidate.package for choice in vendored)
-        groups: dict[tuple[int, str | None], list[Choice]] = {}
+        groups: dict[tuple[int, str | None, tuple[str, ...]], list[Choice]] = {}
         for choice in vendored:
             package = choice.candidate.package
             subpath = None if package.source is None else package.source.subpath
-            groups.setdefault((archives[id(package)], subpath), []).append(choice)
+            groups.setdefault((archives[id(package)], subpath, self._apart(choice)), []).append(choice)
         directories = _distinct_directories([group[0].candidate.package for group in groups.values()])
+        first = min(target for platform in self.platforms for target in platform.targets)
         sources: list[LockedSource] = []
-        for directory, group in zip(directories, groups.values(), strict=True):
-            sources.append(self._source(directory, group))
-            self.directories |= {choice.candidate.package.identity: directory for choice in group}
+        for directory, ((_, _, targets), group) in zip(directories, groups.items(), strict=True):
+            # dune does not look into a folder that begins with a dot
+            place = f".{directory}" if targets and first not in targets else directory
+            sources.append(replace(self._source(place, group), targets=targets))
+            self.directories |= {choice.candidate.package.identity: place for choice in group}
         return tuple(sorted(sources, key=lambda source: source.directory))
+
+    def _apart(self, choice: Choice) -> tuple[str, ...]:
+        """The targets of a package of which other targets have another version; empty for any other."""
+        if choice.candidate.name not in self.several:
+            return ()
+        return tuple(sorted(t for number in choice.platforms for t in self.platforms[number].targets))
 
     def _source(self, directory: str, group: Sequence[Choice]) -> LockedSource:
         packages = [choice.candidate.package for choice in group]

@@ -138,6 +138,7 @@ def _source(source: LockedSource) -> Row:
     return {"directory": source.directory, "url": source.url} | _present(
         {
             "packages": source.packages,
+            "targets": source.targets,
             "mirrors": source.mirrors,
             "checksums": source.checksums,
             "commit": source.commit,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from builder.certificate import Package
 from builder.context import Context, Dune, Inputs, Project, Sandbox, Toolchain, render
 from builder.digest import file_digest, tree_digest
 
@@ -94,6 +95,7 @@ def make_context(folder: Path) -> Context:
         artefacts=("install/default/bin/*",),
         checks=(),
         sandbox=Sandbox("/mono/sources", "/mono/build", "/mono/home"),
+        locked=(Package("hello", "dev", ({"package": "greet"},)), Package("greet", "1.0")),
     )
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from builder.build import Wishes, alone_in, build
+from builder.certificate import Package
 from builder.context import Check
-from builder.digest import file_digest
+from builder.digest import file_digest, tree_digest
 from builder.errors import (
     ArtefactError,
     BuilderError,
@@ -354,3 +355,39 @@ def test_one_build_of_a_context_at_a_time(tmp_path: Path) -> None:
         assert "another build" in failing(folder, ContextError).reason
         assert "another build" in failing(folder, ContextError, twice=True).reason
     build(folder, wishes())
+
+
+@pytest.mark.parametrize("sandbox", SANDBOXES)
+def test_what_is_for_other_targets_is_not_seen(sandbox: Wish, tmp_path: Path) -> None:
+    """The context of a target that has another version of a package than the one that a plain build sees."""
+    folder = write_project(tmp_path)
+    plain = make_context(tmp_path).inputs
+    write_files(
+        tmp_path,
+        {
+            "duniverse/.greet/dune-project": "(lang dune 2.0)\n",
+            "duniverse/.greet/greet.opam": "",
+            "duniverse/.greet/dune": "(library (name greet) (public_name greet))\n",
+            "duniverse/.greet/greet.ml": 'let hello name = print_endline ("bye, " ^ name)\n',
+        },
+    )
+    inputs = replace(
+        plain,
+        folders=(("duniverse/greet-2", tree_digest(tmp_path / "duniverse" / ".greet")),),
+        moved=(("duniverse/greet-2", "duniverse/.greet"),),
+        hidden=("duniverse/greet",),
+    )
+    changed(folder, inputs=inputs)
+    record = build(folder, wishes(sandbox))
+    assert subprocess.check_output([folder / "artefacts" / "hello"], text=True) == RUN.replace("hello", "bye")
+    assert build_twice(folder, wishes(sandbox)).artefacts[0].digest == record.artefacts[0].digest
+    (tmp_path / "duniverse" / ".greet" / "greet.ml").write_text("edited", encoding="utf-8")
+    assert failing(folder, InputsError).place == "duniverse/.greet"
+
+
+def test_packages_that_do_not_go_together_are_refused_before_anything_is_built(tmp_path: Path) -> None:
+    folder = write_project(tmp_path)
+    changed(folder, locked=(Package("hello", "dev", ({"package": "greet", "version": [">=", "2"]},)),))
+    error = failing(folder, ContextError)
+    assert error.details == ("hello.dev needs greet {>= 2}, which is not there so",)
+    assert not (folder / "artefacts").exists()

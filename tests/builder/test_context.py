@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from builder.certificate import Package
 from builder.context import (
     Check,
     Context,
@@ -46,6 +47,24 @@ def pairs(
     return st.dictionaries(keys, values, max_size=3).map(lambda table: tuple(table.items()))
 
 
+JOINS = st.sampled_from(["all", "any"])
+RELATION = st.sampled_from(["=", "!=", "<", "<=", ">", ">="])
+BOUND = st.recursive(
+    st.tuples(RELATION, WORD).map(list),
+    lambda part: st.builds(lambda kind, parts: {kind: parts}, JOINS, st.lists(part, max_size=2)),
+    max_leaves=3,
+)
+LEAF = st.one_of(
+    st.builds(lambda name: {"package": name}, WORD),
+    st.builds(lambda name, bound: {"package": name, "version": bound}, WORD, BOUND),
+)
+NEED = st.recursive(
+    LEAF,
+    lambda part: st.builds(lambda kind, parts: {kind: parts}, JOINS, st.lists(part, max_size=2)),
+    max_leaves=4,
+)
+NEEDS = st.lists(NEED, max_size=2).map(tuple)
+
 CONTEXTS = st.builds(
     Context,
     project=st.builds(Project, name=WORD, folder=st.just("../.."), packages=words(NAME)),
@@ -54,10 +73,19 @@ CONTEXTS = st.builds(
     toolchain=st.builds(Toolchain, st.none() | NAME, VERSION, VERSION, words(NAME), words(NAME)),
     dune=st.builds(Dune, context=NAME, workspace=PATHS, arguments=words()),
     environment=pairs(st.text("ABC_", min_size=1, max_size=5), WORD),
-    inputs=st.builds(Inputs, files=pairs(PATHS, DIGEST), folders=pairs(PATHS, DIGEST), closed=words(NAME)),
+    inputs=st.builds(
+        Inputs,
+        files=pairs(PATHS, DIGEST),
+        folders=pairs(PATHS, DIGEST),
+        closed=words(NAME),
+        moved=pairs(PATHS, PATHS),
+        hidden=words(PATHS),
+    ),
     artefacts=st.lists(PATHS, min_size=1, max_size=3).map(tuple),
     checks=st.lists(st.builds(Check, NAME, words(), WORD), max_size=2).map(tuple),
     sandbox=st.builds(Sandbox, PLACE, PLACE, PLACE),
+    locked=st.lists(st.builds(Package, WORD, WORD, NEEDS, NEEDS, words()), max_size=2).map(tuple),
+    asked=NEEDS,
 )
 
 
@@ -78,7 +106,7 @@ def _set(document: dict[str, Any], path: str, value: object) -> None:
 
 DAMAGES: dict[str, tuple[str, object, str]] = {
     "another format": ("format", "other", "not a context"),
-    "another version": ("version", 2, "version 2 of the format; this builder reads 1"),
+    "another version": ("version", 1, "version 1 of the format; this builder reads 2"),
     "an unknown key": ("speed", 3, 'unknown key "speed"'),
     "an unknown key below": ("dune/speed", 3, 'unknown key "speed"'),
     "a number for a text": ("target/name", 3, "must be a text, not 3"),

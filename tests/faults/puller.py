@@ -8,7 +8,8 @@ from pathlib import Path
 from monorepo.adapters.git import GitClones
 from monorepo.adapters.http import HttpClient
 from monorepo.duniverse.pull import pull
-from monorepo.lock.model import Lock, LockedSource
+from monorepo.lock.model import LockedSource
+from tests.monorepo.fetch.sources import lock
 
 
 def main() -> None:
@@ -17,10 +18,9 @@ def main() -> None:
     for argument in sys.argv[3:]:
         name, url, digest = argument.split("=")
         sources.append(LockedSource(name, url, (name,), checksums=(f"sha256={digest}",)))
-    lock = Lock("p", "sha256:0", ("p",), (), (), (), (), tuple(sources))
     with HttpClient() as http:
         print("pulling", flush=True)
-        print(pull(lock, project, cache, http, GitClones(cache)))
+        print(pull(lock(*sources), project, cache, http, GitClones(cache)))
 
 
 if __name__ == "__main__":

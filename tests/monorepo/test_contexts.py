@@ -24,6 +24,7 @@ from builder.twice import build_twice
 from monorepo.contexts import emit_contexts, plan_contexts
 from monorepo.contexts.workspace import quoted, render_editor_workspace, render_workspace, workspace_language
 from monorepo.document import Table
+from monorepo.duniverse.expose import Shown
 from monorepo.duniverse.state import STATE, Vendored, source_digest, stamp, state_text
 from monorepo.errors import DuniverseError, LockError, TargetError
 from monorepo.lock.model import Kind, Lock, LockedPackage, LockedSource
@@ -40,9 +41,16 @@ FOLDERS = {"duniverse/greet": f"sha256:{'3' * 64}"}
 
 def make_lock(targets: tuple[Target, ...], *, ocaml: str = "5.4.1", dune: str | None = "3.17.2") -> Lock:
     names = tuple(target.name for target in targets)
+    needs = (
+        "greet {>= 1.0}",
+        "ocaml",
+        "ocamlfind",
+        *(() if dune is None else ("dune | dune-of-another-name",)),
+    )
+    targets = tuple(replace(target, requires=()) for target in targets)  # of unikernels alone
     packages = [
         LockedPackage("greet", "1.0", Kind.VENDORED, "", names, directory="greet"),
-        LockedPackage("hello", "dev", Kind.ROOT, "", names, dependencies=("greet",)),
+        LockedPackage("hello", "dev", Kind.ROOT, "", names, dependencies=("greet",), depends=needs),
         LockedPackage("ocaml", ocaml, Kind.COMPILER, "", names),
         LockedPackage("ocamlfind", "1.9.8", Kind.PROVIDED, "", names),
     ]
@@ -210,7 +218,7 @@ def project(tmp_path: Path) -> Path:
 def note_pulled(project: Path, lock: Lock) -> None:
     """Leave duniverse/ as if it had been pulled for ``lock``."""
     notes = {
-        source.directory: Vendored(source_digest(source), tree_digest(folder), stamp(folder))
+        source.directory: Vendored(source_digest(source), tree_digest(folder), stamp(folder), Shown({}, {}))
         for source in lock.sources
         for folder in [project / "duniverse" / source.directory]
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monorepo.errors import LockError
-from monorepo.lock.certify import certify_itself
+from monorepo.lock.itself import certify_itself
 from monorepo.lock.reader import load_lock
 from tests.monorepo.test_locking import Place, library, place, versions
 
@@ -112,7 +112,11 @@ def test_versions_differ_by_target_only_where_no_one_version_will_do(place: Plac
     assert load_lock(place.project) == report.lock
     assert place.check().good
     assert certify_itself(report.lock) == ()
-    assert [source.directory for source in report.lock.sources] == ["both", "lib-lib.2", "lib-lib.3"]
+    assert [(source.directory, source.targets) for source in report.lock.sources] == [
+        (".lib-lib.3", ("two",)),
+        ("both", ()),
+        ("lib-lib.2", ("one",)),
+    ]
     assert not place.lock().changed
 
 

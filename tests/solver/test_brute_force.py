@@ -60,7 +60,12 @@ def worlds(draw: st.DrawFn) -> tuple[Request, World]:
                     dune=draw(st.integers(0, 9)) > 0,
                     conflicts=tuple(dependency(a) for a in draw(st.lists(atoms, max_size=1))),
                     conflict_class=("k",) if draw(st.integers(0, 7)) == 0 else (),
-                    flags=frozenset({"avoid-version"}) if draw(st.integers(0, 5)) == 0 else frozenset(),
+                    flags=frozenset(
+                        (
+                            *(("avoid-version",) if draw(st.integers(0, 5)) == 0 else ()),
+                            *(("compiler",) if name == "d" else ()),
+                        )
+                    ),
                     source=Source(
                         "https://example.org/x", checksums=(checksum(str(draw(st.integers(0, 2)))),)
                     ),
@@ -136,7 +141,7 @@ def costs(universe: Universe, chosen: Solution) -> dict[str, int]:
         for name, versions in preferences.kept.items()
         if name not in preferences.sought and name in universe.candidates
     }
-    told = dict.fromkeys(("several", *WISHES[:6], "archives", *WISHES[6:], "packages"), 0)
+    told = dict.fromkeys(("several", *WISHES[:-1], "archives", *WISHES[-1:], "packages"), 0)
     told["several"] = len(candidates) - len({candidate.name for candidate in candidates})
     told["packages"] = len(candidates)
     archives = {
@@ -148,9 +153,11 @@ def costs(universe: Universe, chosen: Solution) -> dict[str, int]:
             continue
         others = versions(universe, candidate.name)
         sought, direct = candidate.name in preferences.sought, candidate.name in request.direct
-        told["sought" if sought else "direct" if direct else "indirect"] += others.index(candidate)
+        compiler = "compiler" in candidate.package.flags and not sought
+        role = "compiler" if compiler else "sought" if sought else "direct" if direct else "indirect"
+        told[role] += others.index(candidate)
         told["avoided"] += candidate.avoided
-        told["moved"] += bool(kept.get(candidate.name))
+        told["compiler moved" if compiler else "moved"] += bool(kept.get(candidate.name))
         told["added"] += bool(preferences.kept) and candidate.name not in preferences.kept
     return told
 

@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from monorepo.duniverse.state import source_digest
-from monorepo.errors import DuniverseError, FetchError
+from monorepo.errors import DuniverseError, FetchError, LockError
 from monorepo.fetch.progress import Silence
 from monorepo.lock.model import Lock, LockedSource
 from tests.monorepo.fetch.sources import lock, pulled, put, repository, run_git, source, tar, tree, vendored
@@ -98,6 +99,7 @@ def test_everything_that_decides_the_content_changes_the_digest(tmp_path: Path) 
         replace(base, checksums=archive(tmp_path, "p", TWO).checksums),
         replace(base, checksums=(), commit="0" * 40),
         replace(base, subpath="a"),
+        replace(base, packages=("p", "z")),
         replace(base, patches=("x",)),
         replace(base, extra_files=(ExtraFile("x", "0" * 64),)),
         replace(base, extra_sources=(ExtraSource("x", "", (), ("md5=" + "0" * 32,)),)),
@@ -106,7 +108,7 @@ def test_everything_that_decides_the_content_changes_the_digest(tmp_path: Path) 
     ]
     digests = {source_digest(one) for one in (base, *changed)}
     assert len(digests) == 1 + len(changed)
-    assert source_digest(replace(base, url="/other", mirrors=("/m",), packages=("z",))) == source_digest(base)
+    assert source_digest(replace(base, url="/other", mirrors=("/m",))) == source_digest(base)
 
 
 @pytest.mark.parametrize("edit", ["change", "same size", "add", "remove", "mode", "link"])
@@ -298,3 +300,15 @@ def test_git_sources(tmp_path: Path, project: Path) -> None:
     with pytest.raises(FetchError, match=f"at {missing.commit}") as failure:
         pulled(lock(missing), tmp_path)
     assert failure.value.place == "r"
+
+
+def test_a_lock_that_breaks_its_own_formulas_is_refused_before_anything_else(
+    tmp_path: Path, project: Path
+) -> None:
+    locked = two(tmp_path)
+    root, first, *others = locked.packages
+    broken = replace(locked, packages=(root, replace(first, depends=("gone {>= 2}",)), *others))
+    with pytest.raises(LockError, match="the lock breaks what it says of its own packages") as caught:
+        pulled(broken, tmp_path)
+    assert caught.value.details == ("p.1 on host: its dependency on gone is not met",)
+    assert not project.exists() or not any(project.iterdir())

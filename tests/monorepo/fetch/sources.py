@@ -16,8 +16,9 @@ from typing import Any
 from monorepo.adapters.git import GitClones
 from monorepo.duniverse.pull import PullReport, pull
 from monorepo.fetch.download import Patience
-from monorepo.lock.model import Lock, LockedSource
+from monorepo.lock.model import Kind, Lock, LockedPackage, LockedSource
 from monorepo.ports import HttpBody
+from monorepo.targets.definition import Target
 
 SHORT = Patience(tries=3, first_wait=0.01, longest_wait=0.05)
 
@@ -70,7 +71,22 @@ def source(name: str, url: str, content: bytes, **fields: Any) -> LockedSource:
 
 
 def lock(*sources: LockedSource, mirrors: tuple[str, ...] = ()) -> Lock:
-    return Lock("p", "sha256:0", ("p",), (), (), (), (), sources, archive_mirrors=mirrors)
+    """A lock of a root ``app`` that needs every package of these sources."""
+    names = [(name, source.directory) for source in sources for name in source.packages]
+    depends = tuple(f'"{name}"' for name, _ in names)
+    root = LockedPackage("app", "dev", Kind.ROOT, "", ("host",), depends=depends)
+    packages = [LockedPackage(n, "1", Kind.VENDORED, "", ("host",), directory=place) for n, place in names]
+    return Lock(
+        project="p",
+        inputs="sha256:0",
+        roots=("app",),
+        repositories=(),
+        variables=(),
+        targets=(Target("host", "", (), "default", None),),
+        packages=(root, *packages),
+        sources=sources,
+        archive_mirrors=mirrors,
+    )
 
 
 def put(folder: Path, name: str, content: bytes) -> str:

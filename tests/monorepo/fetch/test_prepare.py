@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -225,7 +226,7 @@ def test_directories_must_be_plain(tmp_path: Path) -> None:
     url = put(tmp_path, "p", content)
     for name in ("", ".", "..", "a/b", "/a", ".git", "_build", "dune", "README.md"):
         with pytest.raises(DuniverseError, match="cannot be a directory"):
-            pulled(lock(source(name, url, content)), tmp_path)
+            pulled(lock(replace(source("p", url, content), directory=name)), tmp_path)
     with pytest.raises(DuniverseError, match="share the directory"):
         pulled(
             lock(source("p", url, content), LockedSource("P", url, ("q",), (), (checksum(content),))),
