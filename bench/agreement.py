@@ -45,8 +45,8 @@ class Comparison:
         costs, opams: what mono's choice and opam's cost by mono's wishes.
         broken: what opam's choice breaks by the certificate, apart from packages that nobody needs.
         superfluous: how many packages of opam's nobody needs.
-        hasty: whether opam found no best answer in its time, and was asked for any; ``undecided`` whether it did
-            not find that either, and so nothing could be compared.
+        hasty: whether opam found no best answer in its time, and was asked for any; ``undecided`` whether it
+            did not find that either, and so nothing could be compared.
     """
 
     root: str
@@ -188,14 +188,18 @@ def print_summary(compared: Sequence[Comparison], opam: Opam) -> None:
     print(
         f"agreement with opam {opam.variables['opam-version']} on {len(compared)} random roots: "
         f"{sum(c.agreed for c in decided)} agree ({len(solved)} solved, {neither} impossible), "
-        f"{len(decided) - len(solved) - neither} disagree, opam came to no end on {len(compared) - len(decided)}"
+        f"{len(decided) - len(solved) - neither} disagree; "
+        f"opam came to no end on {len(compared) - len(decided)}"
     )
     if solved:
         same = sum(c.same for c in solved) / len(solved)
         print(
             f"  same version of the root {sum(c.same_root for c in solved)} of {len(solved)}; "
             f"the same packages throughout {sum(c.same == 1 for c in solved)}; "
-            f"{same:.0%} of an answer's packages are equal; opam found no best one in its time for {sum(c.hasty for c in solved)}"
+            f"{same:.0%} of an answer's packages are equal"
+        )
+        print(
+            f"  {sum(c.hasty for c in solved)} times opam found no best answer in time, and was asked for any"
         )
         order = Counter(
             "equal" if c.costs == c.opams else "less" if c.costs < c.opams else "MORE" for c in solved
