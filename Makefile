@@ -5,9 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TESTS ?=
+PARTS ?=
+EXAMPLES ?= 60000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench lock-requirements clean
+.PHONY: help demo test nightly lint format bench lock-requirements clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +24,9 @@ test: ## lint, then every test (with CI=true or PYTEST_FLAGS=--long the long one
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(PYTEST_FLAGS) $(TESTS)
 
+nightly: $(VENV)/.dev ## the solver against brute force, twice EXAMPLES=60000 random universes
+	@MONO_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --numprocesses 2 --dist worksteal tests/solver/test_brute_force.py
+
 lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -32,8 +37,8 @@ format: $(VENV)/.dev ## lay the Python sources out
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## measure, beside opam-monorepo and dune where they are installed
-	$(BIN)/python -m bench
+bench: $(VENV)/.dev ## measure, beside peers where they are installed; PARTS="lock versions repository agreement"
+	$(BIN)/python -m bench $(PARTS)
 
 PIP_COMPILE = $(BIN)/pip-compile --quiet --upgrade --strip-extras --generate-hashes --build-deps-for editable \
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host

@@ -1,5 +1,20 @@
-"""Run every benchmark."""
+"""Run the benchmarks named, or all of them: ``python -m bench [lock] [versions] …``."""
 
-from bench import lock
+import sys
 
-lock.main()
+from bench import agreement, lock, repository, versions
+
+PARTS = {
+    "lock": lock.main,
+    "versions": versions.main,
+    "repository": repository.main,
+    "agreement": agreement.main,
+}
+
+wanted = sys.argv[1:] or list(PARTS)
+unknown = [name for name in wanted if name not in PARTS]
+if unknown:
+    sys.exit(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+failed = [name for name in wanted if PARTS[name]() is False]
+if failed:
+    sys.exit(f"not as it must be: {', '.join(failed)}")

@@ -6,13 +6,13 @@ import functools
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from subprocess import CalledProcessError
 
 from bench.measure import Figures, Run, in_turn, run
-from tests.support.places import SHARED, kept_folder, program
-from tests.support.snapshots import unpacked
+from bench.snapshot import opam_overlays, opam_repository
+from tests.support.places import SHARED, program
 
 ROOTS = ("dune", "lwt", "fmt", "logs", "tls-lwt", "cohttp-lwt-unix", "irmin-git")
 
@@ -31,6 +31,7 @@ COLD = "mono lock, cold"
 WARM = "mono lock, warm cache"
 UNCHANGED = "mono lock, nothing changed"
 PEER = "opam-monorepo lock"
+PEER_COMMAND = ("opam-monorepo", "lock", "--build-only")
 DUNE = "dune pkg lock"
 
 
@@ -39,20 +40,16 @@ def main() -> None:
     if not SHARED.is_dir():
         print("lock: ../shared, with the snapshots of real repositories, is absent; nothing to measure")
         return
-    data = SHARED / "data"
-    repositories = {
-        "overlays": unpacked(data / "opam-overlays-2026-07-15.tar.xz", kept_folder()),
-        "opam": unpacked(data / "opam-repository-2026-08-22.tar.xz", kept_folder()),
-    }
+    repositories = {"overlays": opam_overlays(), "opam": opam_repository()}
     with tempfile.TemporaryDirectory() as place:
         figures = in_turn(_commands(Path(place), repositories))
     _print(figures)
 
 
 def _commands(place: Path, repositories: Mapping[str, Path]) -> dict[str, Callable[[], Run]]:
-    project, cache = _project(place / "project", repositories), place / "cache"
+    project, cache = make_project(place / "project", repositories, ROOTS), place / "cache"
     environment = {**os.environ, "MONO_CACHE": str(cache)}
-    lock = [program("mono"), "lock"]
+    lock = [str(program("mono")), "lock"]
 
     def cold() -> Run:
         shutil.rmtree(cache, ignore_errors=True)
@@ -64,8 +61,8 @@ def _commands(place: Path, repositories: Mapping[str, Path]) -> dict[str, Callab
 
     commands = {COLD: cold, WARM: warm, UNCHANGED: lambda: run(lock, project, environment)}
     peers = {
-        PEER: (["opam-monorepo", "lock", "--build-only"], project),
-        DUNE: (["dune", "pkg", "lock", "--root", "."], _dune_project(place / "dune", repositories)),
+        PEER: (PEER_COMMAND, project),
+        DUNE: (("dune", "pkg", "lock", "--root", "."), _dune_project(place / "dune", repositories)),
     }
     for name, (command, folder) in peers.items():
         if shutil.which(command[0]) is None:
@@ -81,10 +78,10 @@ def _commands(place: Path, repositories: Mapping[str, Path]) -> dict[str, Callab
     return commands
 
 
-def _project(folder: Path, repositories: Mapping[str, Path]) -> Path:
+def make_project(folder: Path, repositories: Mapping[str, Path], roots: Sequence[str]) -> Path:
     """One project for mono and opam-monorepo: both read the fields of its opam file."""
     folder.mkdir(parents=True)
-    depends = "".join(f'  "{name}"\n' for name in ROOTS)
+    depends = "".join(f'  "{name}"\n' for name in roots)
     urls = " ".join(f'"file://{path}"' for path in repositories.values())
     opam_file = OPAM_FILE.format(depends=depends, repositories=urls)
     (folder / "bench.opam").write_text(opam_file, encoding="utf-8")

@@ -63,6 +63,8 @@ class Request:
         root_places: for error messages, the file and line where a root names a dependency:
             ``(root, dependency)`` to ``hello.opam:5``.
         preferences: which of several answers is taken.
+        any_build_system: whether opam's rules alone count: whatever builds a package will do, as nothing is
+            vendored for dune.
     """
 
     roots: tuple[Package, ...]
@@ -73,6 +75,7 @@ class Request:
     root_places: Mapping[tuple[str, str], str] | None = None
     pinned: frozenset[str] = frozenset()
     preferences: Preferences = Preferences()
+    any_build_system: bool = False
 
     @property
     def direct(self) -> frozenset[str]:

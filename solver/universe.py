@@ -271,7 +271,10 @@ class _Builder:
         needs_dune = any(
             wanted.name == "dune" for parts in needs for need in parts for wanted in wanted_in(need)
         )
-        return nature_of(package, needs_dune=needs_dune, provided=package.name in self.request.provided)
+        nature = nature_of(package, needs_dune=needs_dune, provided=package.name in self.request.provided)
+        if self.request.any_build_system and nature in (Nature.DUNE, Nature.FOREIGN):
+            return Nature.PROVIDED  # what opam would build, dune need not
+        return nature
 
 
 def _why_unusable(candidate: Candidate) -> str:

@@ -1,10 +1,15 @@
-"""Agreement with brute force on random small universes: the same answer, or none."""
+"""Agreement with brute force on random small universes: the same answer, or none.
+
+`make test` takes the same few thousand each time, `make nightly` 100,000 others every time.
+"""
 
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator, Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,8 +25,20 @@ from solver.request import Platform, Preferences, Request
 from solver.solution import Choice, Solution, Unsolvable
 from solver.universe import Candidate, Universe, build_universe
 from solver.version import Version
-from tests.solver.test_solve import REPO, certified, locked
+from tests.solver.test_solve import REPO, locked
 from tests.solver.worlds import DUNE, World, checksum, dependency, package, request, root
+
+EXAMPLES = int(os.environ.get("MONO_EXAMPLES", "0"))
+"""How many universes a nightly run takes for each test, in parts that the processors there are share."""
+
+PART = 2500
+
+PARTS = pytest.mark.parametrize("part", range(max(1, EXAMPLES // PART)))
+
+
+def examples(usual: int) -> settings:
+    return settings(max_examples=PART if EXAMPLES else usual, derandomize=not EXAMPLES, deadline=None)
+
 
 NAMES = ("a", "b", "c", "d")
 RELATIONS = ("", " >= 2", " < 2", " = 1", " != 2")
@@ -65,7 +82,10 @@ def worlds(draw: st.DrawFn) -> tuple[Request, World]:
     )
     provided = frozenset(draw(st.lists(st.sampled_from(NAMES), max_size=1)))
     asked = request(
-        root(*draw(st.lists(choices, max_size=3, unique=True))), provided=provided, preferences=preferences
+        root(*draw(st.lists(choices, max_size=3, unique=True))),
+        provided=provided,
+        preferences=preferences,
+        any_build_system=draw(st.integers(0, 5)) == 0,
     )
     return asked, World([*packages, DUNE])
 
@@ -75,7 +95,7 @@ def brute_force(asked: Request, world: World) -> tuple[tuple[int, ...], dict[str
     universe = build_universe(asked, world)
     best: tuple[tuple[object, ...], tuple[int, ...], dict[str, str]] | None = None
     for chosen in _subsets(universe):
-        if not certified(universe, chosen) or not _dune_rule(universe, chosen):
+        if not _acceptable(universe, chosen):
             continue
         cost = tuple(costs(universe, chosen).values())
         names = {c.candidate.name: c.candidate for c in chosen.choices}
@@ -95,18 +115,21 @@ def versions(universe: Universe, name: str) -> Sequence[Candidate]:
 
 
 def _subsets(universe: Universe) -> Iterator[Solution]:
-    for combination in itertools.product(
-        *((None, *candidates) for candidates in universe.candidates.values())
-    ):
+    """Every way to choose a version of each package or none; there is always the root, which needs dune."""
+    options = [
+        candidates if name in ("app", "dune") else (None, *candidates)
+        for name, candidates in universe.candidates.items()
+    ]
+    for combination in itertools.product(*options):
         yield Solution(tuple(Choice(c, (0,)) for c in combination if c is not None), {})
 
 
-def _dune_rule(universe: Universe, chosen: Solution) -> bool:
-    """What does not build with dune is needed only from outside."""
-    graph = replay(universe, chosen)
-    return not any(
-        c.candidate.outsider and c.candidate.package.identity in graph.inside for c in chosen.choices
-    )
+def _acceptable(universe: Universe, chosen: Solution) -> bool:
+    """Whether the certificate accepts it, and what does not build with dune is needed only from outside."""
+    if certify(universe.request, locked(universe, chosen)):
+        return False
+    inside = replay(universe, chosen).inside
+    return not any(c.candidate.outsider and c.candidate.package.identity in inside for c in chosen.choices)
 
 
 def costs(universe: Universe, chosen: Solution) -> dict[str, int]:
@@ -139,9 +162,10 @@ def costs(universe: Universe, chosen: Solution) -> dict[str, int]:
     return told
 
 
-@settings(max_examples=400, deadline=None)
-@given(worlds())
-def test_agrees_with_brute_force(drawn: tuple[Request, World]) -> None:
+@PARTS
+@examples(1500)
+@given(drawn=worlds())
+def test_agrees_with_brute_force(drawn: tuple[Request, World], part: int) -> None:
     asked, world = drawn
     universe = build_universe(asked, world)
     solution = solve(universe)
@@ -175,21 +199,25 @@ def worlds_of_two_platforms(draw: st.DrawFn) -> tuple[Request, World]:
     needs = st.builds(Dependency, st.sampled_from(names), st.sampled_from(SOMEWHERE))
     choices = st.lists(needs, min_size=1, max_size=2, unique=True).map(lambda parts: AnyOf(tuple(parts)))
 
-    def depends(most: int) -> AllOf:
-        return AllOf((*draw(st.lists(choices, max_size=most)), Dependency("dune")))
+    def depends(most: int, *, dune: bool) -> AllOf:
+        needs = draw(st.lists(choices, max_size=most))
+        return AllOf((*needs, Dependency("dune")) if dune else tuple(needs))
 
     packages = [
         package(
             f"{name}.{version}",
-            depends=depends(1),
+            depends=depends(1, dune=draw(st.integers(0, 7)) > 0),
             conflicts=(dependency(draw(st.sampled_from(names))),) if draw(st.integers(0, 4)) == 0 else (),
             available=draw(st.sampled_from((None, None, *SOMEWHERE))),
+            conflict_class=("k",) if draw(st.integers(0, 7)) == 0 else (),
+            flags=frozenset({"avoid-version"}) if draw(st.integers(0, 5)) == 0 else frozenset(),
         )
         for name in names
         for version in range(1, draw(st.integers(0, 2)) + 1)
     ]
-    app = Package("app", DUNE.version, depends(2))
-    return request(app, platforms=TWO), World([*packages, DUNE])
+    app = Package("app", DUNE.version, depends(2, dune=True))
+    provided = frozenset(draw(st.lists(st.sampled_from(names), max_size=1)))
+    return request(app, platforms=TWO, provided=provided), World([*packages, DUNE])
 
 
 def memberships(universe: Universe) -> Iterator[Solution]:
@@ -228,13 +256,14 @@ def preference(universe: Universe, chosen: Solution) -> tuple[object, ...]:
     return (*costs(universe, chosen).values(), number_of_uses, interleaved, uses)
 
 
-@settings(max_examples=150, deadline=None)
-@given(worlds_of_two_platforms())
-def test_agrees_with_brute_force_on_two_platforms(drawn: tuple[Request, World]) -> None:
+@PARTS
+@examples(1000)
+@given(drawn=worlds_of_two_platforms())
+def test_agrees_with_brute_force_on_two_platforms(drawn: tuple[Request, World], part: int) -> None:
     asked, world = drawn
     universe = build_universe(asked, world)
     solution = solve(universe)
-    good = [chosen for chosen in memberships(universe) if certified(universe, chosen)]
+    good = [chosen for chosen in memberships(universe) if _acceptable(universe, chosen)]
     if not good:
         assert isinstance(solution, Unsolvable)
         assert explain(asked, world).steps

@@ -12,7 +12,7 @@ from solver.explanation import Relation, explain
 from solver.formula import AllOf, Comparison, Dependency, Text, Variable
 from solver.optimise import Uses, solve
 from solver.package import Package, Source
-from solver.replay import ReplayError, replay
+from solver.replay import replay
 from solver.request import Platform, Preferences, Request, Restriction
 from solver.solution import Solution, Unsolvable
 from solver.universe import Universe, build_universe
@@ -27,13 +27,13 @@ def answer(asked: Request, world: World) -> dict[str, str] | None:
     if isinstance(solution, Unsolvable):
         assert explain(asked, world).steps
         return None
+    replay(universe, solution)
     assert certify(asked, locked(universe, solution)) == ()
     return {choice.candidate.name: str(choice.candidate.version) for choice in solution.choices}
 
 
 def locked(universe: Universe, solution: Solution) -> list[Locked]:
-    """The answer as the certificate takes it; raises `ReplayError` where it does not stand on its own."""
-    replay(universe, solution)
+    """The answer as the certificate takes it."""
     return [
         Locked(
             choice.candidate.package,
@@ -41,13 +41,6 @@ def locked(universe: Universe, solution: Solution) -> list[Locked]:
         )
         for choice in solution.choices
     ]
-
-
-def certified(universe: Universe, solution: Solution) -> bool:
-    try:
-        return not certify(universe.request, locked(universe, solution))
-    except ReplayError:
-        return False
 
 
 @dataclass(frozen=True)
@@ -104,6 +97,12 @@ SCENARIOS = [
     Scenario("foreign through a provided package does not help others",
              [package("lib.1", "tool", "make-lib"), package("tool.1", "make-lib", dune=False), FOREIGN],
              None, options={"provided": frozenset({"tool"})}),
+    Scenario("any build system will do where nothing is built with dune",
+             [package("lib.2", "make-lib", dune=False), package("lib.1"), FOREIGN],
+             {"lib": "2", "make-lib": "1"}, options={"any_build_system": True}),
+    Scenario("what is not vendored needs no checksum",
+             [package("lib.1", source=Source("https://example.org/lib.tbz"))], {"lib": "1"},
+             options={"any_build_system": True}),
     Scenario("two archives of a dev-repo side by side",
              [package("a.1", source=SHARED_OLD, dev_repo=REPO), package("a.2", source=SHARED, dev_repo=REPO),
               package("b.1", source=SHARED_OLD, dev_repo=REPO + "/")],

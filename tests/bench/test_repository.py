@@ -1,0 +1,51 @@
+"""The verdict on a root, and the figures over all verdicts."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.repository import decide, quantile
+from bench.snapshot import WITH_DUNE, WITHOUT_DUNE
+from solver.formula import Comparison, Text, Variable
+from tests.solver.worlds import DUNE, World, package
+
+ELSEWHERE = Comparison(Variable("os"), "=", Text("macos"))
+
+WORLD = World(
+    [
+        package("ocaml-base-compiler.5", dune=False, flags=frozenset({"compiler"}), conflict_class=("core",)),
+        package("ocaml-variants.5", dune=False, flags=frozenset({"compiler"}), conflict_class=("core",)),
+        package("lib.1"),
+        package("make-lib.1", dune=False),
+        package("mac.1", available=ELSEWHERE),
+        package("lost.1", "nowhere"),
+        package("narrow.1", "lib >= 2"),
+        package("one.1", "lib", conflict_class=("k",)),
+        package("two.1", "one", conflict_class=("k",)),
+        DUNE,
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("root", "with_dune", "without"),
+    [
+        ("lib", "", ""),
+        ("make-lib", "does not build with dune", ""),
+        ("ocaml-variants", "", ""),
+        ("mac", "is not available here", "is not available here"),
+        ("lost", "no such package", "no such package"),
+        ("narrow", "no version in range", "no version in range"),
+        ("two", "only one package of a conflict class", "only one package of a conflict class"),
+    ],
+)
+def test_verdicts(root: str, with_dune: str, without: str) -> None:
+    told = [decide(WORLD, root, rule) for rule in (WITH_DUNE, WITHOUT_DUNE)]
+    assert [verdict.why for verdict in told] == [with_dune, without]
+    assert [bool(verdict.packages) for verdict in told] == [not with_dune, not without]
+
+
+def test_quantiles() -> None:
+    values = [float(number) for number in range(100, 0, -1)]
+    assert [quantile(values, part) for part in (0.5, 0.95, 0.99, 1)] == [50, 95, 99, 100]
+    assert quantile([7.0], 0.5) == quantile([7.0], 1) == 7
