@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 
 import click
 
@@ -15,6 +16,8 @@ _COMMANDS = {
     "list": "List the packages of the lock.",
     "lock": "Choose a version of everything and write mono.lock.",
     "pull": "Fetch the locked sources into duniverse/.",
+    "tree": "Show the packages of the lock as a tree.",
+    "why": "Tell why a package is in the lock.",
 }
 """Name and one line, so that help need not import the commands; each is `command` in its own module."""
 
@@ -36,7 +39,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(f"monorepo.cli.commands.{cmd_name}").command
+        command: click.Command = _module(cmd_name).command
         command.params.extend(global_options(hidden=True))
         return command
 
@@ -53,6 +56,10 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(sorted(_COMMANDS.items()))
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"monorepo.cli.commands.{name.replace('-', '_')}")
 
 
 @click.pass_context
