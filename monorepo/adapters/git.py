@@ -23,6 +23,7 @@ from monorepo.adapters.git_environment import (
     patch_environment,
     refuse_bad_address,
     refuse_bad_reference,
+    refuse_bad_revision,
 )
 from monorepo.adapters.submodules import submodules
 from monorepo.errors import DuniverseError, RepositoryError
@@ -96,6 +97,17 @@ class GitClones:
         writer = TreeWriter(folder)
         self._export(url, commit, writer, "", 0)
         writer.close()
+
+    def committed(self, folder: Path, revision: str, name: str) -> bytes:
+        """See `monorepo.ports.Git`.
+
+        Raises:
+            RepositoryError: the folder is in no repository, or that has no such revision, or no such file.
+        """
+        refuse_bad_revision(revision)
+        commit = ("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+        found = os.fsdecode(_git(folder, commit, {}, revision)).strip()
+        return _git(folder, ("cat-file", "blob", f"{found}:./{name}"), {}, revision)
 
     def apply_patch(self, folder: Path, patch: Path) -> None:
         """See `monorepo.ports.Git`. Up to two lines of context may differ, as GNU patch (so opam) allows.

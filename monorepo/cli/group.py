@@ -13,6 +13,7 @@ from monorepo.cli.settings import global_options
 _COMMANDS = {
     "build": "Lock if need be, pull, write contexts and build.",
     "contexts": "Write a build context for each target of the lock.",
+    "diff": "Tell what changed from one lock to another, and why.",
     "list": "List the packages of the lock.",
     "lock": "Choose a version of everything and write mono.lock.",
     "pull": "Fetch the locked sources into duniverse/.",

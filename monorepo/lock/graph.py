@@ -12,9 +12,10 @@ from monorepo.errors import LockError, TargetError
 from monorepo.lock.format import FILE
 from monorepo.lock.model import Kind, Lock, LockedPackage
 from overlays.errors import OpamSyntaxError
-from overlays.notation import read_need, read_needs, write
-from solver.formula import Dependency, dependencies_in
-from solver.reduction import Reduction
+from overlays.notation import parse_dependency, read_condition, read_need, read_needs, write
+from solver.formula import Dependency, Formula, Value, dependencies_in, holds
+from solver.reduction import Every, Reduction, Wanted, conjuncts, wanted_in
+from solver.reduction import Need as SolverNeed
 from solver.request import Platform, package_variables
 from solver.version import Version
 
@@ -75,6 +76,45 @@ class NeedGraph:
         """Which packages need it, sorted by name."""
         return self._needed_by.get(package.identity, ())
 
+    def unmet(self, package: LockedPackage, target: str, instead: LockedPackage) -> Iterator[str]:
+        """In what ``package`` does not go with what is locked on a target, ``instead`` among it.
+
+        Both may be of another lock. What it needs and is locked in no version does not count.
+        """
+        chosen = self._chosen | {(instead.name, target): instead}
+        version = Version.parse(package.version)
+        reduction = self._reduction(target, own=package.repository is None)
+        for part in conjuncts(reduction.need(_formula(package), package.name, version)):
+            is_there = any((wanted.name, target) in chosen for wanted in wanted_in(part))
+            if is_there and not _is_met(part, chosen, target):
+                yield f"needs {part}"
+        for text in package.conflicts:
+            with _readable():
+                conflict = parse_dependency(text, FILE)
+            wanted = reduction.wanted(conflict, package.name, version)
+            if wanted is not None and wanted.name != package.name and _is_met(wanted, chosen, target):
+                yield f"conflicts with {wanted}"
+
+    def bounds_against(self, package: LockedPackage, target: str) -> Iterator[str]:
+        """The project's bounds that refuse a version, of this lock or another."""
+        reduction = self._reduction(target, own=False)
+        for text in self.lock.constraints:
+            with _readable():
+                bound = parse_dependency(text, FILE)
+            wanted = reduction.wanted(bound, package.name, Version.parse(package.version))
+            if wanted is None or bound.name != package.name:
+                continue
+            if not wanted.bounds.admits(Version.parse(package.version)):
+                yield text
+
+    def is_available(self, package: LockedPackage, target: str) -> bool:
+        """Whether a version, of this lock or another, is available on a target."""
+        if not package.available:
+            return True
+        with _readable():
+            condition = read_condition(package.available, f"{FILE}, package {package.identity}")
+        return holds(condition, self._variables(target))
+
     def find(self, word: str, hint: str) -> tuple[LockedPackage, ...]:
         """The packages that ``name`` or ``name.version`` means, at least one.
 
@@ -110,10 +150,8 @@ class NeedGraph:
             yield from self._meeting(None, dependencies, targets, source)
 
     def _needs_of(self, package: LockedPackage) -> Iterator[Need]:
-        with _readable():
-            formula = read_needs(package.depends, f"{FILE}, package {package.identity}")
         written: dict[str, list[Dependency]] = {name: [] for name in package.dependencies}
-        for dependency in dependencies_in(formula):
+        for dependency in dependencies_in(_formula(package)):
             written.get(dependency.name, []).append(dependency)
         targets = tuple(target for target in self.targets if target in package.used_for)
         for dependencies in written.values():
@@ -151,10 +189,25 @@ class NeedGraph:
 
     def _reduction(self, target: str, *, own: bool) -> Reduction:
         if (target, own) not in self._reductions:
-            variables = next(dict(t.variables) for t in self.lock.targets if t.name == target)
-            platform = Platform((target,), variables)
+            platform = Platform((target,), self._variables(target))
             self._reductions[target, own] = Reduction(package_variables(platform, own=own))
         return self._reductions[target, own]
+
+    def _variables(self, target: str) -> dict[str, Value]:
+        return next(dict(known.variables) for known in self.lock.targets if known.name == target)
+
+
+def _formula(package: LockedPackage) -> Formula:
+    with _readable():
+        return read_needs(package.depends, f"{FILE}, package {package.identity}")
+
+
+def _is_met(need: SolverNeed, chosen: Mapping[tuple[str, str], LockedPackage], target: str) -> bool:
+    if isinstance(need, Wanted):
+        package = chosen.get((need.name, target))
+        return package is not None and need.bounds.admits(Version.parse(package.version))
+    judge = all if isinstance(need, Every) else any
+    return judge(_is_met(part, chosen, target) for part in need.parts)
 
 
 def _known_targets(lock: Lock, wanted: Sequence[str]) -> tuple[str, ...]:
