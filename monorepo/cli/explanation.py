@@ -41,7 +41,7 @@ def _step(step: Step, universe: Universe) -> str:
     who, whom = step.reason.who, " or ".join(step.reason.whom)
     match step.reason.relation:
         case Relation.ASKED:
-            return f"every project is built with {_wording(step)}"
+            return f"{_wording(step)} is asked for"
         case Relation.NEEDS:
             return f"{_subject(who, step.versions, universe)} needs {_wording(step)}{_place(step, universe)}"
         case Relation.CONFLICTS:

@@ -16,9 +16,11 @@ _COMMANDS = {
     "diff": "Tell what changed from one lock to another, and why.",
     "list": "List the packages of the lock.",
     "lock": "Choose a version of everything and write mono.lock.",
+    "outdated": "List what could be newer, and what holds it back.",
     "pull": "Fetch the locked sources into duniverse/.",
     "tree": "Show the packages of the lock as a tree.",
     "why": "Tell why a package is in the lock.",
+    "why-not": "Tell what keeps a package or version out of the lock.",
 }
 """Name and one line, so that help need not import the commands; each is `command` in its own module."""
 

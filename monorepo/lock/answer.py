@@ -27,8 +27,9 @@ from solver.certificate import Violation
 from solver.optimise import solve
 from solver.package import Package
 from solver.replay import replay
-from solver.solution import Unsolvable
-from solver.universe import Rejection, Universe, Unreadable, Why, build_universe
+from solver.request import Request
+from solver.solution import Solution, Unsolvable
+from solver.universe import PackageIndex, Rejection, Universe, Unreadable, Why, build_universe
 
 if TYPE_CHECKING:
     from solver.explanation import Explanation
@@ -74,6 +75,7 @@ class OpenProject:
             locked={repository.name: repository for repository in keeping.repositories},
         )
         self.pins = open_pins(project.pins, git, self.known_commits)
+        self.index: PackageIndex = _Index(self.stack, self.pins)
 
     def lock(self) -> Answer:
         """The certified answer.
@@ -82,17 +84,7 @@ class OpenProject:
             NoAnswerError: there is none.
             LockError: the metadata of a chosen package cannot be locked.
         """
-        universe = build_universe(self.project.request, _Index(self.stack, self.pins))
-        solution = solve(universe, self.answers)
-        if isinstance(solution, Unsolvable):
-            from solver.explanation import explain
-
-            raise NoAnswerError(
-                "no versions meet what is asked",
-                explanation=explain(universe),
-                universe=universe,
-                names=self.stack.names(),
-            )
+        universe, solution = self.solve(self.project.request)
         graph = replay(universe, solution)
         composed = compose_lock(
             self.project, solution, graph, self.stack, self.commits, self.pins, self._commit
@@ -111,6 +103,25 @@ class OpenProject:
 
             apart = explain(universe)
         return Answer(composed.lock, text, composed.files, tuple(unreadable), apart)
+
+    def solve(self, request: Request) -> tuple[Universe, Solution]:
+        """The best answer to a request, not necessarily the project's own, of the project's repositories.
+
+        Raises:
+            NoAnswerError: there is none.
+        """
+        universe = build_universe(request, self.index)
+        solution = solve(universe, self.answers)
+        if isinstance(solution, Unsolvable):
+            from solver.explanation import explain
+
+            raise NoAnswerError(
+                "no versions meet what is asked",
+                explanation=explain(universe),
+                universe=universe,
+                names=self.stack.names(),
+            )
+        return universe, solution
 
     def certify(self, lock: Lock) -> tuple[Violation, ...]:
         """What ``lock`` breaks of what the opam files say."""
