@@ -32,8 +32,8 @@ class Held(Enum):
     CONFLICTS = "it and a package of the answer exclude each other"
     TOGETHER = "it cannot be had together with packages of the answer as they are"
     IMPOSSIBLE = "no answer has it"
-    AVOIDED = "its authors ask not to choose it"
-    WISHES = "what it brings along would not be the newest"
+    AVOIDED = "its authors ask not to choose it, or those of what it needs do"
+    WISHES = "the answer has more of what is wished without it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Holdings:
             return Holding(Held.UNAVAILABLE, version, targets=self.universe.request.platforms[0].targets)
         clash = self._clash(self._whole, candidate)
         if clash is None:
-            return Holding(Held.WISHES, version)
+            return next(self._avoided(candidate), Holding(Held.WISHES, version))
         roots = [self.answer[root.name] for root in self.universe.request.roots]
         if not clash and not any(self._direct(candidate, roots)):
             clash = (
@@ -115,6 +115,18 @@ class Holdings:
                 meant = (r for r in rejections if wanted[r.name].bounds.admits(r.version))
                 return Holding(Held.LACKS, version, need=need, rejections=tuple(meant))
         return Holding(Held.IMPOSSIBLE, version)
+
+    def _avoided(self, candidate: Candidate) -> Iterator[Holding]:
+        """What it needs that its authors ask not to choose in any version there is."""
+        for need in candidate.needs[0]:
+            ways = [
+                c
+                for w in wanted_in(need)
+                for c in self.universe.candidates[w.name]
+                if w.bounds.admits(c.version)
+            ]
+            if ways and all(way.avoided for way in ways) and not self._is_met(need, candidate):
+                yield Holding(Held.AVOIDED, candidate.version, ways[0], need)
 
     def _direct(
         self, candidate: Candidate, others: Iterable[Candidate], among: str | None = None

@@ -47,7 +47,7 @@ def _row(
 
 
 def _in_words(cause: Cause) -> str:
-    who = _who(cause.now or cause.was)
+    who = f"{_who(cause.now or cause.was)}{_since(cause)}"
     text = f" {plain(cause.text)}" if cause.text else ""
     match cause.because:
         case Because.ASKED if cause.now is None:
@@ -55,7 +55,7 @@ def _in_words(cause: Cause) -> str:
         case Because.ASKED:
             return f"{who} asks for it{text}"
         case Because.NEEDED:
-            return f"needed by {who}{_since(cause)}"
+            return f"needed by {who}"
         case Because.TARGET:
             return f"target{text} is {'new' if cause.was is None else 'gone'}"
         case Because.NOT_ASKED if cause.now is None:
@@ -65,9 +65,9 @@ def _in_words(cause: Cause) -> str:
         case Because.NOT_NEEDED if cause.now is None:
             return f"nobody needs it any more: {_who(cause.was)} is gone"
         case Because.NOT_NEEDED:
-            return f"{who} needs it no more{_since(cause)}"
+            return f"{who} needs it no more"
         case Because.REFUSED:
-            return f"{who}{text}{_since(cause)}"
+            return f"{who}{text}"
         case Because.UNFIT:
             return f"{_who(cause.was)}{text}"
         case Because.UNAVAILABLE:
@@ -76,6 +76,8 @@ def _in_words(cause: Cause) -> str:
             return f"the project allows only{text}"
         case Because.FREED:
             return _freed(cause)
+        case Because.UNBOUND:
+            return f"the project's bound{text} is gone"
         case Because.REPOSITORY:
             return f"the repository{text} moved"
         case Because.NEWER:
@@ -101,20 +103,22 @@ def _who(package: LockedPackage | None) -> str:
 def _since(cause: Cause) -> str:
     """What is new about the package that a cause speaks of."""
     was, now = cause.was, cause.now
+    if now is None or now.kind is Kind.ROOT:
+        return ""
     if was is None:
-        return ", which is new"
-    if now is None or was.version == now.version:
-        changed = now is not None and was.depends != now.depends and now.kind is not Kind.ROOT
-        return ", whose opam file changed" if changed else ""
-    return f", which was {was.version}"
+        return " (new)"
+    if was.version == now.version:
+        return " (other opam file)" if was.depends != now.depends else ""
+    return f" (was {was.version})"
 
 
 def _freed(cause: Cause) -> str:
-    if cause.was is not None and cause.text.startswith(cause.was.name):
-        return f"the project's bound {plain(cause.text)} is gone"
+    text = plain(cause.text)
     if cause.now is None:
-        return f"{_who(cause.was)}, which {plain(cause.text)}, is gone"
-    return f"{_who(cause.was)} {plain(cause.text)}, and {_who(cause.now)} does not"
+        return f"{_who(cause.was)}, which {text}, is gone"
+    if cause.was is not None and cause.was.version == cause.now.version:
+        return f"{_who(cause.now)} {text} no more"
+    return f"{_who(cause.was)} {text}, and {_who(cause.now)} does not"
 
 
 def _role(cause: Cause) -> str:

@@ -22,7 +22,7 @@ def holding_words(holding: Holding, name: str, places: Places) -> str:
             return f"not available on {', '.join(holding.targets)}"
         case Held.REFUSED:
             assert holding.who is not None  # who refuses it
-            return _refusal(holding.who, plain(str(holding.need)), places.get((holding.who.name, name)))
+            return _refusal(holding.who, _need_of(holding, name), places.get((holding.who.name, name)))
         case Held.NEEDS:
             assert holding.who is not None  # what it needs another version of
             return f"needs {_need_of(holding, holding.who.name)}, not {holding.who.version}"
@@ -36,9 +36,10 @@ def holding_words(holding: Holding, name: str, places: Places) -> str:
             return "what it needs cannot be had together"
         case Held.AVOIDED:
             flags = holding.who.package.flags if holding.who is not None else ()
-            return f"flagged {' and '.join(sorted({'avoid-version', 'deprecated'}.intersection(flags)))}"
+            flagged = f"flagged {' and '.join(sorted({'avoid-version', 'deprecated'}.intersection(flags)))}"
+            return f"needs {plain(str(holding.need))}, {flagged}" if holding.need is not None else flagged
         case Held.WISHES:
-            return "the answer as a whole is newer without"
+            return "the answer as a whole is better without"
 
 
 def _need_of(holding: Holding, name: str) -> str:

@@ -112,7 +112,10 @@ def _state(repository: LockedRepository) -> str:
 def _what_changed(before: LockedPackage, after: LockedPackage) -> str:
     if before.kind is not after.kind:
         return f"{before.kind} -> {after.kind}"
-    fields = ("repository", "targets", "host_for", "directory", "dependencies", "metadata", "flags", "reason")
+    fields = (
+        *("repository", "targets", "host_for", "directory", "dependencies", "metadata", "flags", "reason"),
+        *("depends", "conflicts", "conflict_class", "available"),
+    )
     changed = [field for field in fields if getattr(before, field) != getattr(after, field)]
     return f"other {' and '.join(name.replace('_', '-') for name in changed)}"
 

@@ -25,12 +25,16 @@ class Because(Enum):
     UNAVAILABLE = "the old version is not available on a target"
     BOUND = "the project's own bound refuses the old version"
     FREED = "what refused the new version is gone, or does so no more"
+    UNBOUND = "the project's own bound on the new version is gone"
     REPOSITORY = "the repository that the new version is from moved, or is new"
     NEWER = "a newer version was taken, with no need"
     OLDER = "an older version was taken, with no need"
     APART = "no one version of it does for all targets, or one does again"
     METADATA = "the same version has other metadata"
     ROLE = "it is needed for other targets, or of another kind"
+
+
+_PROJECT = (Because.ASKED, Because.NOT_ASKED, Because.BOUND, Because.UNBOUND, Because.TARGET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +98,13 @@ class Causes:
 
     def of_updated(self, was: LockedPackage, now: LockedPackage) -> tuple[Cause, ...]:
         """Why a package has another version: what forced it, else what made it possible."""
-        causes = list(dict.fromkeys(self._forced(was, now)))
+        freed = tuple(dict.fromkeys(self._freed(was, now)))
+        causes = [*self._forced(was, now), *filter(_is_of_the_project, freed)]
         if causes:
             return _ranked(causes)
-        freed = dict.fromkeys(self._freed(was, now))
         if freed or self._has_moved(now.repository):
             moved = Cause(Because.REPOSITORY, was, now, now.repository or "")
-            return (*freed, moved) if self._has_moved(now.repository) else tuple(freed)
+            return (*freed, moved) if self._has_moved(now.repository) else freed
         newer = Version.parse(now.version) > Version.parse(was.version)
         return (Cause(Because.NEWER if newer else Because.OLDER, was, now),)
 
@@ -144,7 +148,7 @@ class Causes:
                     for text in self.old.unmet(need.who, target, now):
                         yield Cause(Because.FREED, need.who, self._now[need.who.identity], text)
             for text in self.old.bounds_against(now, target):
-                yield Cause(Because.FREED, was, now, text)
+                yield Cause(Because.UNBOUND, was, now, text)
 
     def _has_moved(self, name: str | None) -> bool:
         states = [{r.name: r for r in lock.repositories} for lock in (self.before, self.after)]
@@ -163,11 +167,17 @@ def _askers(graph: NeedGraph, other: NeedGraph, package: LockedPackage, because:
             yield Cause(because, need.who, need.who, need.wording)
 
 
+def _is_of_the_project(cause: Cause) -> bool:
+    """Whether it is an edit of the project that brought the change about."""
+    own = cause.was is not None and cause.was.kind is Kind.ROOT
+    return own or cause.because is Because.UNBOUND
+
+
 def _ranked(causes: Iterable[Cause]) -> tuple[Cause, ...]:
     """The project's own wishes first, then packages that changed, then those that are as they were."""
 
     def rank(cause: Cause) -> int:
-        if cause.because in (Because.ASKED, Because.NOT_ASKED, Because.BOUND, Because.TARGET):
+        if cause.because in _PROJECT:
             return 0
         package = cause.now or cause.was
         if package is not None and package.kind is Kind.ROOT:

@@ -85,9 +85,9 @@ class NeedGraph:
         version = Version.parse(package.version)
         reduction = self._reduction(target, own=package.repository is None)
         for part in conjuncts(reduction.need(_formula(package), package.name, version)):
-            is_there = any((wanted.name, target) in chosen for wanted in wanted_in(part))
-            if is_there and not _is_met(part, chosen, target):
-                yield f"needs {part}"
+            there = [wanted for wanted in wanted_in(part) if (wanted.name, target) in chosen]
+            if there and not _is_met(part, chosen, target):
+                yield f"needs {part}" if isinstance(part, Wanted) else f"needs {there[0]} or the like"
         for text in package.conflicts:
             with _readable():
                 conflict = parse_dependency(text, FILE)

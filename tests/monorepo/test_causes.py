@@ -34,7 +34,7 @@ CASES = {
     "a newer version needs more": (
         HERE,
         lock_with(root("lib"), locked("lib.2", "deep {>= 1}"), locked("deep.1")),
-        ["+ deep 1", "    needed by lib 2, which was 1", "~ lib 1 -> 2", "    a newer version was taken"],
+        ["+ deep 1", "    needed by lib 2 (was 1)", "~ lib 1 -> 2", "    a newer version was taken"],
     ),
     "the repository moved": (
         moved(HERE, "a"),
@@ -49,7 +49,7 @@ CASES = {
         lock_with(root("lib"), locked("lib.1", "deep"), locked("deep.1", "deeper"), locked("deeper.1")),
         lock_with(root("lib"), locked("lib.0")),
         [
-            *("- deep 1", "    lib 0 needs it no more, which was 1"),
+            *("- deep 1", "    lib 0 (was 1) needs it no more"),
             *("- deeper 1", "    nobody needs it any more: deep 1 is gone"),
             *("~ lib 1 -> 0", "    an older version was taken, which nothing else in the lock asks for"),
         ],
@@ -59,7 +59,7 @@ CASES = {
         lock_with(root("lib", "other"), locked("lib.2"), locked("other.3", "lib {>= 2}")),
         [
             "~ lib 1 -> 2",
-            "    other 3 needs lib {>= 2}, which was 1",
+            "    other 3 (was 1) needs lib {>= 2}",
             "~ other 1 -> 3",
             "    a newer version was taken",
         ],
@@ -90,12 +90,23 @@ CASES = {
             *("~ other 1 -> 2", "    other 1 needs lib {< 2}"),
         ],
     ),
+    "the project's own bounds are gone": (
+        lock_with(
+            root("lib {< 2}", "other"), locked("lib.1"), locked("other.1"), constraints=("other {< 2}",)
+        ),
+        lock_with(root("lib", "other"), locked("lib.2"), locked("other.2", "lib {>= 2}")),
+        [
+            *("~ lib 1 -> 2", "    app needs lib {< 2} no more", "    other 2 (was 1) needs lib {>= 2}"),
+            *("~ other 1 -> 2", "    the project's bound other {< 2} is gone"),
+            "~ app dev: its opam file changed: depends: - lib {< 2}, + lib",
+        ],
+    ),
     "metadata of the same version": (
         lock_with(root("lib"), locked("lib.1", metadata="sha256:a")),
         lock_with(root("lib"), locked("lib.1", "base", metadata="sha256:b"), locked("base.1")),
         [
             "+ base 1",
-            "    needed by lib 1, whose opam file changed",
+            "    needed by lib 1 (other opam file)",
             "~ lib 1: its opam file changed: depends: + base",
         ],
     ),
