@@ -164,10 +164,15 @@ class Table:
 def nearest_hint(word: str, known: Iterable[str]) -> str:
     """``did you mean …?``, or all there is to choose from."""
     choices = sorted(known)
-    near = difflib.get_close_matches(word, choices, n=1)
-    if near:
-        return f'did you mean "{near[0]}"?'
+    near = nearest(word, choices)
+    if near is not None:
+        return f'did you mean "{near}"?'
     return f"known here: {', '.join(choices)}" if choices else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The word among ``known`` that ``word`` may be a slip for; None where none is near."""
+    return next(iter(difflib.get_close_matches(word, sorted(known), n=1)), None)
 
 
 def dotted(path: Path) -> str:

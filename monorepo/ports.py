@@ -70,6 +70,9 @@ class Git(Protocol):
     def without_network(self) -> Git:
         """The same clones; what they lack is an error unless it comes from this machine."""
 
+    def committed(self, folder: Path, revision: str, name: str) -> bytes:
+        """The file ``name`` of ``folder``, which is in a work tree of git, as it was at ``revision``."""
+
     def apply_patch(self, folder: Path, patch: Path) -> None:
         """Apply ``patch`` with ``-p1`` to the files in ``folder``; refuses a path outside it."""
 

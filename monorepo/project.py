@@ -201,6 +201,17 @@ def _pins(files: Sequence[OpamFile], roots: Sequence[Package]) -> tuple[Pin, ...
     return pins
 
 
+def root_places(folder: Path, manifest: Manifest) -> dict[tuple[str, str], str]:
+    """Where the roots name what they need: ``(root, dependency)`` to ``hello.opam:5``.
+
+    Raises:
+        ManifestError: a root cannot be read.
+    """
+    files = [_read_root(folder, root.file) for root in manifest.roots]
+    roots = tuple(_as_root(file, root.name) for root, file in zip(manifest.roots, files, strict=True))
+    return _root_places(folder, manifest, files, roots)
+
+
 def _root_places(
     folder: Path, manifest: Manifest, files: Sequence[OpamFile], roots: Sequence[Package]
 ) -> dict[tuple[str, str], str]:

@@ -20,6 +20,7 @@ from monorepo.adapters.git_environment import (
     patch_environment,
     refuse_bad_address,
     refuse_bad_reference,
+    refuse_bad_revision,
 )
 from monorepo.adapters.git_history import History
 from monorepo.adapters.git_objects import Objects
@@ -90,6 +91,21 @@ class GitClones:
         writer = TreeWriter(folder)
         self._export(url, commit, writer, "", 0)
         writer.close()
+
+    def committed(self, folder: Path, revision: str, name: str) -> bytes:
+        """See `monorepo.ports.Git`.
+
+        Raises:
+            RepositoryError: the folder is in no repository, or that has no such revision, or no such file.
+        """
+        refuse_bad_revision(revision)
+        commit = ("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+        try:
+            found = os.fsdecode(run_git(folder, commit, {})[0]).strip()
+            return run_git(folder, ("cat-file", "blob", f"{found}:./{name}"), {})[0]
+        except GitRefusedError as error:
+            reason, *details = error.complaint
+            raise RepositoryError(reason, revision, details=tuple(details)) from error
 
     def apply_patch(self, folder: Path, patch: Path) -> None:
         """See `monorepo.ports.Git`. Up to two lines of context may differ, as GNU patch (so opam) allows.

@@ -90,3 +90,9 @@ def refuse_bad_reference(reference: str, url: str) -> None:
     """Raises RepositoryError where ``reference`` can be no name in git (git-check-ref-format)."""
     if not _REFERENCE.fullmatch(reference) or ".." in reference:
         raise RepositoryError(f"{reference!r} is no branch, tag or commit", place=url)
+
+
+def refuse_bad_revision(revision: str) -> None:
+    """Raises RepositoryError where ``revision`` looks like an option, or like a file of a revision."""
+    if revision.startswith("-") or not revision or re.search(r"[:\s\x00-\x1f]", revision):
+        raise RepositoryError(f"{revision!r} is no revision")

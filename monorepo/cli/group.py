@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 
 import click
 
@@ -13,9 +14,14 @@ _COMMANDS = {
     "bisect": "Find the commit of a repository that changed what is chosen.",
     "build": "Lock if need be, pull, write contexts and build.",
     "contexts": "Write a build context for each target of the lock.",
+    "diff": "Tell what changed from one lock to another, and why.",
     "list": "List the packages of the lock.",
     "lock": "Choose a version of everything and write mono.lock.",
+    "outdated": "List what could be newer, and what holds it back.",
     "pull": "Fetch the locked sources into duniverse/.",
+    "tree": "Show the packages of the lock as a tree.",
+    "why": "Tell why a package is in the lock.",
+    "why-not": "Tell what keeps a package or version out of the lock.",
 }
 """Name and one line, so that help need not import the commands; each is `command` in its own module."""
 
@@ -38,7 +44,7 @@ class LazyGroup(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         if cmd_name not in self.commands:
-            command: click.Command = import_module(f"monorepo.cli.commands.{cmd_name}").command
+            command: click.Command = _module(cmd_name).command
             command.params.extend(global_options(hidden=True))
             self.add_command(command)
         return self.commands[cmd_name]
@@ -56,6 +62,10 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(sorted(_COMMANDS.items()))
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"monorepo.cli.commands.{name.replace('-', '_')}")
 
 
 @click.pass_context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +13,20 @@ import click
 def print_json(value: object) -> None:
     """One JSON document, indented, with a line end."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def folded(parts: Sequence[str], sign: str, before: str = "") -> str:
+    """Parts in a row with a sign between them: folded to a terminal's width, elsewhere on one line."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    lines = [before + parts[0]]
+    for part in parts[1:]:
+        longer = f"{lines[-1]}{sign} {part}"
+        if width is None or len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(f"   {sign} {part}" if sign.startswith(" ") else f"    {part}")
+            lines[-2] += sign if not sign.startswith(" ") else ""
+    return "\n".join(lines)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, styled: bool) -> None:

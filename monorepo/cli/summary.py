@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import click
 
+from monorepo.cli.causes import cause_lines
+from monorepo.lock.causes import Cause, Causes
 from monorepo.lock.difference import Difference
 from monorepo.lock.model import Kind, Lock, LockedPackage, LockedRepository
 from monorepo.repository_url import ARCHIVE_SUFFIXES
@@ -55,25 +57,34 @@ def apart_lines(lock: Lock) -> Iterator[str]:
             yield f"no one version of {name} will do for all targets: {told}"
 
 
-def change_lines(difference: Difference) -> Iterator[str]:
-    """One line for each repository, package and source that is not as it was."""
-    changed = _colored("~", "yellow")
-    lines = [
-        *(f"{changed} repository {_states(was, now)}" for was, now in difference.repositories),
-        *(f"{_colored('+', 'green')} {package.name} {package.version}" for package in difference.added),
-        *(f"{_colored('-', 'red')} {package.name} {package.version}" for package in difference.removed),
-        *(f"{changed} {now.name} {was.version} -> {now.version}" for was, now in difference.updated),
-        *(f"{changed} {line}" for line in _recorded(difference)),
-        *(f"{changed} source of {directory}" for directory in difference.sources),
-    ]
+def change_lines(difference: Difference, causes: Causes | None = None) -> Iterator[str]:
+    """One line for each repository, package and source that changed, and its causes where these are known."""
+    changed, added, removed = _colored("~", "yellow"), _colored("+", "green"), _colored("-", "red")
+    lines = [f"{changed} repository {repository_change(was, now)}" for was, now in difference.repositories]
+    for package in difference.added:
+        lines.append(f"{added} {package.name} {package.version}")
+        lines += _indented(causes.of_added(package) if causes else ())
+    for package in difference.removed:
+        lines.append(f"{removed} {package.name} {package.version}")
+        lines += _indented(causes.of_removed(package) if causes else ())
+    for was, now in difference.updated:
+        lines.append(f"{changed} {now.name} {was.version} -> {now.version}")
+        lines += _indented(causes.of_updated(was, now) if causes else ())
+    lines += [f"{changed} {line}" for line in _recorded(difference, causes)]
+    lines += [f"{changed} source of {directory}" for directory in difference.sources]
     yield from lines or (f"{changed} {part.replace('_', ' ')}" for part in difference.others)
 
 
-def _recorded(difference: Difference) -> Iterator[str]:
+def _indented(causes: Sequence[Cause]) -> list[str]:
+    return [f"    {line}" for line in cause_lines(causes)]
+
+
+def _recorded(difference: Difference, causes: Causes | None) -> Iterator[str]:
     """What is otherwise the same is told together: a target more concerns every package."""
     by_change: dict[str, list[LockedPackage]] = {}
     for was, now in difference.recorded:
-        by_change.setdefault(_what_changed(was, now), []).append(now)
+        told = cause_lines(causes.of_recorded(was, now)) if causes is not None else []
+        by_change.setdefault("; ".join(told) or _what_changed(was, now), []).append(now)
     for change, packages in by_change.items():
         if len(packages) > _TOLD_ONE_BY_ONE:
             yield f"{_count(len(packages), 'package')}: {change}"
@@ -81,7 +92,8 @@ def _recorded(difference: Difference) -> Iterator[str]:
             yield from (f"{package.name} {package.version}: {change}" for package in packages)
 
 
-def _states(was: LockedRepository | None, now: LockedRepository | None) -> str:
+def repository_change(was: LockedRepository | None, now: LockedRepository | None) -> str:
+    """``opam 97014be0a1b2 -> abcdef012345``: what became of a repository; one of the two is there."""
     if now is None:
         assert was is not None  # one of the two is there
         return f"{was.name} is gone"

@@ -143,7 +143,7 @@ class OpenProject:
         return Answer(composed.lock, text, composed.files, tuple(unreadable), apart)
 
     def choose(self, request: Request) -> tuple[Universe, Solution]:
-        """What there is to choose for ``request``, and the best choice.
+        """What there is to choose for ``request``, the project's own or another, and the best choice.
 
         Raises:
             NoAnswerError: there is none.

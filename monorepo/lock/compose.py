@@ -76,6 +76,18 @@ def compose_lock(
     return Composed(lock, source_maker.files)
 
 
+def compose_packages(
+    project: Project,
+    solution: Solution,
+    graph: Graph,
+    stack: RepositoryStack,
+    pins: Mapping[str, PinnedPackage],
+) -> tuple[LockedPackage, ...]:
+    """The packages of an answer, without their sources and so without directories."""
+    composer = _Composer(project, solution, graph, Metadata(project.root_files, pins, stack), pins.keys())
+    return tuple(composer.package(choice, {}) for choice in solution.choices)
+
+
 def _archive_mirrors(project: Project, stack: RepositoryStack) -> tuple[str, ...]:
     """The project's own mirrors, then those that the repositories name in their ``repo`` files."""
     of_repositories = (

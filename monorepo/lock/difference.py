@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from monorepo.lock.model import Lock, LockedPackage, LockedRepository
 
@@ -25,24 +27,51 @@ class Difference:
     others: tuple[str, ...]
 
 
-_OTHERS = ("project", "roots", "variables", "targets", "archive_mirrors", "system_packages", "inputs")
+_OTHERS = (
+    *("project", "roots", "asked", "constraints", "variables", "targets"),
+    *("archive_mirrors", "system_packages", "inputs"),
+)
 
 
 def difference(before: Lock | None, after: Lock) -> Difference:
     """What changed; with no lock before, everything is added."""
-    old = {package.name: package for package in before.packages} if before else {}
-    new = {package.name: package for package in after.packages}
-    both = [(old[name], new[name]) for name in sorted(old.keys() & new.keys())]
+    pairs = paired(before.packages if before else (), after.packages)
+    both = [(was, now) for was, now in pairs if was is not None and now is not None]
     updated = tuple((was, now) for was, now in both if was.version != now.version)
     return Difference(
-        added=tuple(new[name] for name in sorted(new.keys() - old.keys())),
-        removed=tuple(old[name] for name in sorted(old.keys() - new.keys())),
+        added=tuple(now for was, now in pairs if was is None and now is not None),
+        removed=tuple(was for was, now in pairs if was is not None and now is None),
         updated=updated,
         recorded=tuple((was, now) for was, now in both if was != now and was.version == now.version),
         repositories=_repositories(before, after),
         sources=_sources(before, after, {now.directory for _, now in updated}),
         others=tuple(part for part in _OTHERS if before and getattr(before, part) != getattr(after, part)),
     )
+
+
+def paired(
+    before: Iterable[LockedPackage], after: Iterable[LockedPackage]
+) -> tuple[tuple[LockedPackage | None, LockedPackage | None], ...]:
+    """Each package with what became of it, by name; None where there was none, or is none any more.
+
+    Of several versions of a name those that stay are one pair each, and the others pair up in their order.
+    """
+    old, new = _by_name(before), _by_name(after)
+    pairs: list[tuple[LockedPackage | None, LockedPackage | None]] = []
+    for name in sorted({*old, *new}):
+        was, now = old.get(name, {}), new.get(name, {})
+        pairs += [(was[version], now[version]) for version in was if version in now]
+        gone = [was[version] for version in was if version not in now]
+        come = [now[version] for version in now if version not in was]
+        pairs += zip_longest(gone, come)
+    return tuple(pairs)
+
+
+def _by_name(packages: Iterable[LockedPackage]) -> dict[str, dict[str, LockedPackage]]:
+    found: dict[str, dict[str, LockedPackage]] = {}
+    for package in packages:
+        found.setdefault(package.name, {})[package.version] = package
+    return found
 
 
 def _repositories(

@@ -236,6 +236,24 @@ def test_settings_for_another_repository_do_not_count(
     assert tree(own) == before
 
 
+def test_a_file_as_it_was_committed(upstream: Path, clones: GitClones, tmp_path: Path) -> None:
+    head = clones.resolve(upstream.as_uri(), "main")
+    name = next(iter(clones.objects(upstream.as_uri(), head).files(head, "")))
+    committed = clones.committed(upstream, "HEAD", name)
+    (upstream / name).write_bytes(b"changed since")
+    assert clones.committed(upstream, head[:12], name) == committed != b"changed since"
+    (tmp_path / "nowhere").mkdir()
+    for folder, revision, reason in (
+        (upstream, "HEAD", "does not exist"),
+        (upstream, "nosuch", "single revision"),
+        (upstream, "--help", "is no revision"),
+        (upstream, "HEAD:a", "is no revision"),
+        (tmp_path / "nowhere", "HEAD", "not a git repository"),
+    ):
+        with pytest.raises(RepositoryError, match=reason):
+            clones.committed(folder, revision, "absent")
+
+
 def test_hooks_of_the_user_are_not_run(
     upstream: Path, clones: GitClones, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,181 @@
+"""`mono why-not`: what keeps a version out of the lock, and what would change with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import TypeAlias
+
+from monorepo.document import nearest
+from monorepo.errors import RepositoryError
+from monorepo.lock.answer import NoAnswerError, OpenProject
+from monorepo.lock.compose import compose_packages
+from monorepo.lock.difference import paired
+from monorepo.lock.keeping import keep_all
+from monorepo.lock.model import LockedPackage
+from monorepo.lock.reader import load_lock
+from monorepo.manifest import load_manifest
+from monorepo.ports import Git, Http
+from monorepo.project import load_project
+from overlays.notation import parse_dependency
+from solver.formula import Constraint, Dependency, Text
+from solver.reduction import Reduction, Wanted
+from solver.replay import replay
+from solver.request import Preferences, Request, package_variables
+from solver.solution import Solution
+from solver.version import Version
+
+Change: TypeAlias = "tuple[LockedPackage | None, LockedPackage | None]"
+"""A package before and after: None where it is not there."""
+
+
+class Because(Enum):
+    """Why the best answer is without a version that can be had."""
+
+    NOT_NEEDED = "nothing needs the package"
+    KEPT = "the lock keeps another version, though this one could be taken"
+    AVOIDED = "its authors ask not to choose it"
+    NEWER = "a newer version is taken"
+    SETS_BACK = "other packages, which come first, would be older"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One cause; ``versions`` are those of the package taken instead, ``back`` is what would be older."""
+
+    because: Because
+    versions: tuple[Version, ...] = ()
+    back: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNot:
+    """What became of the question.
+
+    Args:
+        locked: the packages of the lock that are what was asked for; nothing else is told then.
+        changes: how the lock would change with it, from what `mono lock` would lock now.
+        causes: why the best answer is without it.
+        impossible: why it cannot be had; None where it can.
+    """
+
+    asked: Dependency
+    locked: tuple[LockedPackage, ...] = ()
+    changes: tuple[Change, ...] = ()
+    causes: tuple[Cause, ...] = ()
+    impossible: NoAnswerError | None = None
+
+
+def asked_in(word: str) -> Dependency:
+    """``lwt``, ``lwt.5.9.0`` or ``lwt {>= 5.9}``; raises `OpamSyntaxError` where it is none of these."""
+    name, dot, version = word.partition(".")
+    if dot and "{" not in name:
+        return Dependency(name, Constraint("=", Text(version)))
+    return parse_dependency(word, "PACKAGE")
+
+
+def why_not(folder: Path, asked: Dependency, *, cache: Path, http: Http, git: Git) -> WhyNot:
+    """Solve the project in ``folder`` with ``asked`` for as well, everything else kept as it is locked.
+
+    Raises:
+        RepositoryError: no repository has the package, or such a version of it.
+        MonoError: there is no lock, or the project cannot be read or solved.
+    """
+    lock = load_lock(folder)
+    project = load_project(folder, load_manifest(folder))
+    return _Question(OpenProject(project, cache, http, git, keep_all(lock)), asked).answer(lock.packages)
+
+
+class _Question:
+    def __init__(self, project: OpenProject, asked: Dependency) -> None:
+        self.project = project
+        self.asked = asked
+        self.request = project.project.request
+        reductions = (Reduction(package_variables(p, own=False)) for p in self.request.platforms)
+        found = (reduction.wanted(asked, asked.name, Version.parse("")) for reduction in reductions)
+        self.wanted: tuple[Wanted, ...] = tuple(wanted for wanted in found if wanted is not None)
+
+    def answer(self, locked: Sequence[LockedPackage]) -> WhyNot:
+        found = tuple(p for p in locked if p.name == self.asked.name and self._is_meant(p.version))
+        if found:
+            return WhyNot(self.asked, found)
+        self._refuse_unknown()
+        before = self._packages(self.request)
+        try:
+            after = self._packages(self._with_it(self.request))
+        except NoAnswerError as error:
+            return WhyNot(self.asked, impossible=error)
+        changes = tuple((was, now) for was, now in paired(before, after) if _version(was) != _version(now))
+        return WhyNot(self.asked, (), changes, tuple(self._causes(before)))
+
+    def _refuse_unknown(self) -> None:
+        name, stack = self.asked.name, self.project.stack
+        versions = [package.version for package in self.project.index.packages(name)]
+        if not versions:
+            near = nearest(name, stack.names())
+            hint = f'did you mean "{near}"?' if near else "is its repository among those of mono.toml?"
+            raise RepositoryError(f"no repository has a package {name}", hint=hint)
+        if not any(self._is_meant(version.text) for version in versions):
+            there = f"{versions[-1]} to {versions[0]}" if len(versions) > 1 else str(versions[0])
+            hint = "mono outdated looks at repositories as they are now"
+            match self.asked.condition:
+                case Constraint("=", Text(text)):
+                    near = nearest(text, [version.text for version in versions])
+                    hint = f'did you mean "{near}"?' if near else hint
+            raise RepositoryError(f"no repository has such a version of {name}: there is {there}", hint=hint)
+
+    def _causes(self, before: Sequence[LockedPackage]) -> Iterator[Cause]:
+        """Ask again without this wish or that, until the version comes of itself."""
+        name = self.asked.name
+        if all(package.name != name for package in before):
+            yield Cause(Because.NOT_NEEDED)
+            return
+        _, sought = self.project.choose(
+            replace(self.request, preferences=replace(self.request.preferences, sought=frozenset({name})))
+        )
+        kept = tuple(Version.parse(package.version) for package in before if package.name == name)
+        if self._is_in(sought):
+            yield Cause(Because.KEPT, kept)
+        free = replace(self.request, preferences=Preferences())
+        _, newest = self.project.choose(free)
+        if self._is_in(newest):
+            return
+        taken = tuple(choice.candidate.version for choice in newest.choices if choice.candidate.name == name)
+        _, forced = self.project.choose(self._with_it(free))
+        mine = [choice.candidate for choice in forced.choices if choice.candidate.name == name]
+        if any(candidate.avoided for candidate in mine):
+            yield Cause(Because.AVOIDED, taken)
+        elif any(candidate.version < version for candidate in mine for version in taken):
+            yield Cause(Because.NEWER, taken)
+        else:
+            pairs = paired(self._packages(free), self._packages(self._with_it(free)))
+            yield Cause(Because.SETS_BACK, taken, tuple(filter(_goes_back, pairs)))
+
+    def _is_meant(self, version: str) -> bool:
+        return any(wanted.bounds.admits(Version.parse(version)) for wanted in self.wanted)
+
+    def _is_in(self, solution: Solution) -> bool:
+        return any(
+            choice.candidate.name == self.asked.name and self._is_meant(choice.candidate.version.text)
+            for choice in solution.choices
+        )
+
+    def _with_it(self, request: Request) -> Request:
+        return replace(request, requires=(*request.requires, self.asked))
+
+    def _packages(self, request: Request) -> tuple[LockedPackage, ...]:
+        universe, solution = self.project.choose(request)
+        project = replace(self.project.project, request=request)
+        graph = replay(universe, solution)
+        return compose_packages(project, solution, graph, self.project.stack, self.project.pins)
+
+
+def _version(package: LockedPackage | None) -> str | None:
+    return None if package is None else package.version
+
+
+def _goes_back(change: Change) -> bool:
+    was, now = change
+    return was is not None and now is not None and Version.parse(now.version) < Version.parse(was.version)

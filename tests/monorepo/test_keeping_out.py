@@ -1,0 +1,162 @@
+"""`mono why-not` and `mono outdated` on small repositories on disk."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from monorepo.adapters.git import GitClones
+from monorepo.adapters.http import HttpClient
+from monorepo.errors import LockError, RepositoryError
+from monorepo.outdated import Standings, outdated
+from monorepo.why_not import Because, WhyNot, asked_in, why_not
+from solver.holding import Held
+from tests.monorepo.test_locking import Place, library, place
+from tests.monorepo.test_relocking import TWO_TARGETS, three_versions
+
+__all__ = ["place"]
+
+
+def ask(place: Place, word: str) -> WhyNot:
+    with HttpClient() as http:
+        git = GitClones(place.cache)
+        return why_not(place.project, asked_in(word), cache=place.cache, http=http, git=git)
+
+
+def look(place: Place, **options: object) -> Standings:
+    with HttpClient() as http:
+        git = GitClones(place.cache)
+        return outdated(place.project, cache=place.cache, http=http, git=git, **options)  # type: ignore[arg-type]
+
+
+def changes(told: WhyNot) -> list[str]:
+    pairs = [(was or now, was, now) for was, now in told.changes]
+    return [f"{one.name} {was and was.version} {now and now.version}" for one, was, now in pairs if one]
+
+
+def because(told: WhyNot) -> list[Because]:
+    return [cause.because for cause in told.causes]
+
+
+def test_a_kept_version_can_be_updated(place: Place) -> None:
+    place.publish({"lib.1": library(file="lib-1.tbz")})
+    place.root('depends: ["lib"]')
+    place.lock()
+    three_versions(place, "lib")
+    assert ask(place, "lib.1").locked
+    told = ask(place, "lib.3")
+    assert changes(told) == ["lib 1 3"] and because(told) == [Because.KEPT]
+    assert because(ask(place, "lib.2")) == [Because.NEWER]
+    assert because(ask(place, "lib {>= 2}")) == [Because.KEPT]
+    assert [p.version for p in ask(place, "lib {<= 1}").locked] == ["1"]
+
+
+def test_what_would_be_set_back_is_named(place: Place) -> None:
+    three_versions(place, "base")
+    place.publish(
+        {
+            "lib.1": library(file="lib-1.tbz"),
+            "lib.2": library(depends='"base" {< "3"}', file="lib-2.tbz"),
+            "lib.3": library("flags: avoid-version", file="lib-3.tbz"),
+        }
+    )
+    place.root('depends: ["base" "lib"]')
+    place.lock()
+    told = ask(place, "lib.2")
+    assert changes(told) == ["base 3 2", "lib 1 2"]
+    assert because(told) == [Because.KEPT, Because.SETS_BACK]
+    assert [(was.version, now.version) for was, now in told.causes[1].back if was and now] == [("3", "2")]
+    assert because(ask(place, "lib.3")) == [Because.AVOIDED]
+
+
+def test_what_nobody_needs_could_come_with_more(place: Place) -> None:
+    place.publish(
+        {"lib.1": library(), "new.1": library(depends='"more"', file="n"), "more.1": library(file="m")}
+    )
+    place.root('depends: ["lib"]')
+    place.lock()
+    told = ask(place, "new")
+    assert changes(told) == ["more None 1", "new None 1"] and because(told) == [Because.NOT_NEEDED]
+
+
+def test_what_cannot_be_had_is_explained(place: Place) -> None:
+    three_versions(place, "lib")
+    place.root('depends: ["lib" {< "3"}]')
+    place.lock()
+    told = ask(place, "lib.3")
+    assert told.impossible is not None and told.impossible.reason == "no versions meet what is asked"
+    assert not told.changes and not told.causes
+
+
+def test_what_no_repository_has_is_refused(place: Place) -> None:
+    three_versions(place, "lib")
+    place.root('depends: ["lib"]')
+    with pytest.raises(LockError, match="there is no lock"):
+        ask(place, "lib")
+    place.lock()
+    with pytest.raises(RepositoryError, match="no repository has a package lob") as caught:
+        ask(place, "lob")
+    assert caught.value.hint == 'did you mean "lib"?'
+    with pytest.raises(RepositoryError, match="no repository has such a version of lib: there is 1 to 3"):
+        ask(place, "lib.4")
+
+
+def test_outdated_packages_are_told_with_what_holds_them(place: Place) -> None:
+    place.publish({f"{name}.1": library(file=f"{name}-1.tbz") for name in ("lib", "free", "deep", "gone")})
+    place.publish({"free.1": library(depends='"gone"', file="free-1.tbz")})
+    place.root('depends: ["lib" {< "2"} "free"]')
+    place.lock()
+    three_versions(place, "lib", "free")
+    found = {s.package.name: s for s in look(place).standings}
+    told = {
+        n: (list(map(str, s.available)), str(s.newest), s.is_outdated, s.direct) for n, s in found.items()
+    }
+    assert told == {
+        "dune": (["3.17.0"], "3.17.0", False, False),
+        "free": (["3"], "3", True, True),
+        "gone": ([], "1", True, False),
+        "lib": (["1"], "3", True, True),
+        "ocaml": (["5.2.0"], "5.2.0", False, True),
+        "ocaml-base-compiler": (["5.2.0"], "5.2.0", False, True),
+    }
+    holding = found["lib"].holding
+    assert holding is not None and holding.held is Held.REFUSED
+    assert found["free"].holding is None
+
+
+def test_each_version_of_a_package_stands_for_itself(place: Place) -> None:
+    place.toml(TWO_TARGETS)
+    three_versions(place, "both", "lib")
+    place.publish(
+        {
+            "lib.2": library('available: os = "linux"', file="lib-2.tbz"),
+            "lib.3": library('available: os = "macos"', file="lib-3.tbz"),
+        }
+    )
+    place.root('depends: ["lib" {>= "2"}]')
+    place.lock()
+    found = look(place)
+    told = [
+        (s.package.version, list(map(str, s.available))) for s in found.standings if s.package.name == "lib"
+    ]
+    assert told == [("2", ["2"]), ("3", ["3"])]
+    one = look(place, targets=["one"]).standings
+    held = [s.holding.held for s in one if s.package.name == "lib" and s.holding]
+    assert held == [Held.UNAVAILABLE]
+
+
+def test_the_recorded_state_serves_where_a_repository_cannot_be_reached(place: Place) -> None:
+    three_versions(place, "lib")
+    place.root('depends: ["lib" {< "3"}]')
+    git = ["git", "-C", str(place.repository), "-c", "user.name=n", "-c", "user.email=e@example.org"]
+    for arguments in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "all"]):
+        subprocess.run([*git, *arguments], check=True)
+    place.toml(f'[[repositories]]\nname = "test"\nurl = "git+{place.repository.as_uri()}"\n')
+    place.lock()
+    assert look(place).unreachable == ""
+    place.repository.rename(place.repository.with_name("elsewhere"))
+    found = look(place)
+    assert "repository" in found.unreachable
+    assert found.standings == look(place, offline=True).standings
+    assert look(place, offline=True).unreachable == ""
