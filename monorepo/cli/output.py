@@ -20,12 +20,11 @@ def folded(parts: Sequence[str], sign: str, before: str = "") -> str:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     lines = [before + parts[0]]
     for part in parts[1:]:
-        longer = f"{lines[-1]}{sign} {part}"
-        if width is None or len(longer) <= width:
-            lines[-1] = longer
+        lines[-1] += sign
+        if width is None or len(lines[-1]) + 1 + len(part) + len(sign) <= width:
+            lines[-1] += f" {part}"
         else:
-            lines.append(f"   {sign} {part}" if sign.startswith(" ") else f"    {part}")
-            lines[-2] += sign if not sign.startswith(" ") else ""
+            lines.append(f"    {part}")
     return "\n".join(lines)
 
 

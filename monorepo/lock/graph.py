@@ -12,7 +12,7 @@ from monorepo.errors import LockError, TargetError
 from monorepo.lock.format import FILE
 from monorepo.lock.model import Kind, Lock, LockedPackage
 from overlays.errors import OpamSyntaxError
-from overlays.notation import parse_dependency, read_condition, read_need, read_needs, write
+from overlays.notation import read_condition, read_need, read_needs, write
 from solver.formula import Dependency, Formula, Value, dependencies_in, holds
 from solver.reduction import Every, Reduction, Wanted, conjuncts, wanted_in
 from solver.reduction import Need as SolverNeed
@@ -88,9 +88,7 @@ class NeedGraph:
             there = [wanted for wanted in wanted_in(part) if (wanted.name, target) in chosen]
             if there and not _is_met(part, chosen, target):
                 yield f"needs {part}" if isinstance(part, Wanted) else f"needs {there[0]} or the like"
-        for text in package.conflicts:
-            with _readable():
-                conflict = parse_dependency(text, FILE)
+        for conflict in _dependencies(package.conflicts):
             wanted = reduction.wanted(conflict, package.name, version)
             if wanted is not None and wanted.name != package.name and _is_met(wanted, chosen, target):
                 yield f"conflicts with {wanted}"
@@ -98,9 +96,7 @@ class NeedGraph:
     def bounds_against(self, package: LockedPackage, target: str) -> Iterator[str]:
         """The project's bounds that refuse a version, of this lock or another."""
         reduction = self._reduction(target, own=False)
-        for text in self.lock.constraints:
-            with _readable():
-                bound = parse_dependency(text, FILE)
+        for text, bound in zip(self.lock.constraints, _dependencies(self.lock.constraints), strict=True):
             wanted = reduction.wanted(bound, package.name, Version.parse(package.version))
             if wanted is None or bound.name != package.name:
                 continue
@@ -124,7 +120,9 @@ class NeedGraph:
         found = tuple(p for p in self.packages if word in (p.name, p.identity))
         if not found:
             near = nearest(word.partition(".")[0], {package.name for package in self.packages})
-            raise LockError(f"{word} is not in the lock", FILE, f'did you mean "{near}"?' if near else hint)
+            seen = "" if self.targets == _known_targets(self.lock, ()) else f" for {', '.join(self.targets)}"
+            hint = f'did you mean "{near}"?' if near not in (None, word) else hint
+            raise LockError(f"{word} is not in the lock{seen}", FILE, hint)
         return found
 
     def _is_seen(self, package: LockedPackage) -> bool:
@@ -145,9 +143,7 @@ class NeedGraph:
             for text in target.requires
         ]
         for text, targets, source in asked:
-            with _readable():
-                dependencies = tuple(dependencies_in(read_need(text, FILE)))
-            yield from self._meeting(None, dependencies, targets, source)
+            yield from self._meeting(None, _dependencies([text]), targets, source)
 
     def _needs_of(self, package: LockedPackage) -> Iterator[Need]:
         written: dict[str, list[Dependency]] = {name: [] for name in package.dependencies}
@@ -200,6 +196,12 @@ class NeedGraph:
 def _formula(package: LockedPackage) -> Formula:
     with _readable():
         return read_needs(package.depends, f"{FILE}, package {package.identity}")
+
+
+def _dependencies(texts: Iterable[str]) -> tuple[Dependency, ...]:
+    """What each text says, which names one package."""
+    with _readable():
+        return tuple(next(dependencies_in(read_need(text, FILE))) for text in texts)
 
 
 def _is_met(need: SolverNeed, chosen: Mapping[tuple[str, str], LockedPackage], target: str) -> bool:

@@ -74,7 +74,7 @@ CASES = {
         ],
     ),
     "it conflicts": (
-        lock_with(root("lib"), locked("lib.2", conflicts=("other {>= 2}",))),
+        lock_with(root("lib"), locked("lib.2", conflicts=("other {>= 2}", "another {= version}"))),
         lock_with(root("lib", "other"), locked("lib.1"), locked("other.2")),
         [
             *("+ other 2", "    app asks for it"),
