@@ -25,12 +25,12 @@ from bench.snapshot import (
     single_root,
     violations,
 )
-from solver.explanation import Explanation, Relation, explain
+from solver.explanation import explain
 from solver.optimise import solve
 from solver.package import Package
 from solver.replay import replay
 from solver.solution import Unsolvable
-from solver.universe import PackageIndex, Why, build_universe
+from solver.universe import PackageIndex, build_universe
 from tests.support.places import SHARED
 
 LIMIT = 360.0
@@ -103,7 +103,7 @@ def decide(index: PackageIndex, name: str, rule: Rule) -> Verdict:
     checked = time.process_time()
     why, chosen = "", list[Package]()
     if isinstance(solution, Unsolvable):
-        why = reason_class(explain(universe))
+        why = explain(request, index).cause.value
     else:
         replay(universe, solution)
         chosen = [choice.candidate.package for choice in solution.choices]
@@ -113,21 +113,6 @@ def decide(index: PackageIndex, name: str, rule: Rule) -> Verdict:
     checking = time.process_time() - checked
     digest = digest_of(package.identity for package in chosen)
     return Verdict(name, len(chosen), why, digest, seconds, processor, checking)
-
-
-def reason_class(explanation: Explanation) -> str:
-    """The class of the reason why there is no answer, by where its story ends."""
-    for missing in explanation.missing:
-        if not missing.known:
-            return "no such package"
-        for why in (Why.FOREIGN, Why.UNAVAILABLE, Why.UNVERIFIABLE, Why.UNREADABLE, Why.RESTRICTED):
-            if any(rejection.why is why for rejection in missing.rejections):
-                return str(why.value)
-    relations = {step.reason.relation for step in explanation.steps}
-    for relation in (Relation.OUTSIDE, Relation.UNAVAILABLE, Relation.CLASS, Relation.CONFLICTS):
-        if relation in relations:
-            return str(relation.value)
-    return "no version in range"
 
 
 def write_table(verdicts: Sequence[Verdict], rule: Rule) -> None:

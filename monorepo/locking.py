@@ -20,9 +20,10 @@ from monorepo.ports import Git, Http
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from monorepo.lock.answer import NoAnswerError
     from monorepo.lock.keeping import Keeping
+    from monorepo.states import ChosenStates, States
     from solver.certificate import Violation
-    from solver.explanation import Explanation
     from solver.universe import Rejection
 
 
@@ -31,14 +32,16 @@ class LockReport:
     """What `lock_project` did: the lock, what was there before, and whether anything changed.
 
     ``unreadable`` are versions of locked packages that were passed over, as their opam files are malformed;
-    ``apart`` tells why some packages have several versions, where some have.
+    ``apart`` tells, where some packages have several versions, why one will not do; ``states`` are those of
+    the repositories that were asked for.
     """
 
     lock: Lock
     before: Lock | None
     changed: bool
     unreadable: tuple[Rejection, ...] = ()
-    apart: Explanation | None = None
+    apart: NoAnswerError | None = None
+    states: ChosenStates | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ def lock_project(
     upgrade: bool = False,
     update: Collection[str] = (),
     lowest: bool = False,
+    states: States | None = None,
 ) -> LockReport:
     """Solve the project in ``folder`` and write its lock, unless the lock is fresh.
 
@@ -75,26 +79,33 @@ def lock_project(
 
     * ``upgrade``: all is chosen anew, from repositories as they are now;
     * ``update``: these packages become the newest that repositories have now, and others move for that alone;
-    * ``lowest``: all is chosen anew, the lowest versions.
+    * ``lowest``: all is chosen anew, the lowest versions;
+    * ``states``: git repositories are taken in older states, and all is chosen anew, unless ``update`` is
+      given too.
 
     Raises:
         MonoError: what is asked for is impossible, cannot be read, or has no answer; the old lock stays.
     """
     freshness = Freshness(folder, cache)
-    before = _old_lock(folder)
-    if before is not None and not (upgrade or update or lowest) and freshness.holds():
+    before = old_lock(folder)
+    if before is not None and not (upgrade or update or lowest or states) and freshness.holds():
         return LockReport(before, before, changed=False)
 
     from monorepo.lock.answer import OpenProject
+    from monorepo.lock.keeping import in_states
     from monorepo.lock.writer import save_lock
     from monorepo.manifest import load_manifest
     from monorepo.project import load_project
+    from monorepo.states import choose_states
 
-    keeping = _keeping(before, upgrade=upgrade, update=update, lowest=lowest)
+    keeping = keeping_of(before, upgrade=upgrade, update=update, lowest=lowest, states=states)
     manifest = load_manifest(folder)
     roots = [root.file for root in manifest.roots]
     begun = freshness.begin(roots, manifest.repositories, deep="project.roots" in manifest.stated)
     project = load_project(folder, manifest)
+    chosen = choose_states(states, project.repositories, git) if states else None
+    if chosen is not None:
+        keeping = in_states(keeping, project.repositories, chosen.commits)
     open_project = OpenProject(project, cache, http, git, keeping)
     answer = open_project.lock()
     try:
@@ -104,10 +115,22 @@ def lock_project(
         raise LockError(reason, FILE, "the old lock, if any, is still there") from error
     carried = [f"{FILES_FOLDER}/{digest}" for digest in answer.files]
     freshness.note(begun, carried, project.repositories, open_project.stack)
-    return LockReport(answer.lock, before, changed, answer.unreadable, answer.apart)
+    return LockReport(answer.lock, before, changed, answer.unreadable, answer.apart, chosen)
 
 
-def _keeping(before: Lock | None, *, upgrade: bool, update: Collection[str], lowest: bool) -> Keeping:
+def keeping_of(
+    before: Lock | None,
+    *,
+    upgrade: bool = False,
+    update: Collection[str] = (),
+    lowest: bool = False,
+    states: States | None = None,
+) -> Keeping:
+    """What of the old lock stays, by the options of `lock_project`.
+
+    Raises:
+        LockError: ``update`` names what is not in the lock.
+    """
     from monorepo.lock.keeping import NOTHING_KEPT, keep_all, keep_all_but
 
     if update:
@@ -115,7 +138,7 @@ def _keeping(before: Lock | None, *, upgrade: bool, update: Collection[str], low
             raise LockError("there is no lock to update", FILE, "run mono lock")
         return keep_all_but(before, update)
     kept = NOTHING_KEPT if before is None or upgrade else keep_all(before)
-    return replace(kept, versions=(), lowest=True) if lowest else kept
+    return replace(kept, versions=(), lowest=lowest) if lowest or states else kept
 
 
 def check_lock(folder: Path, *, cache: Path, http: Http, git: Git) -> CheckReport:
@@ -143,7 +166,7 @@ def _carried(folder: Path, name: str) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _old_lock(folder: Path) -> Lock | None:
+def old_lock(folder: Path) -> Lock | None:
     """The lock that is there; None where there is none, or where it is damaged and is to be written anew.
 
     Raises:

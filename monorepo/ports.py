@@ -35,6 +35,16 @@ class HttpBody(Protocol):
         """The body, piece by piece, as sent: checksums are of these bytes, so no encoding is asked for."""
 
 
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit of a git repository; ``time`` is its committer's, in seconds since the epoch."""
+
+    identifier: str
+    time: int
+    author: str
+    subject: str
+
+
 class Git(Protocol):
     """Reads git repositories into bare clones in mono's cache."""
 
@@ -42,6 +52,13 @@ class Git(Protocol):
         """The commit (40 hex digits) that a branch, tag, commit or None (the default branch) names.
 
         ``url`` is what git itself takes: ``https://…``, ``ssh://…``, ``file://…`` or a path.
+        """
+
+    def history(self, url: str, reference: str | None, *, after: int | None = None) -> tuple[Commit, ...]:
+        """The first-parent line that ends at what ``reference`` names (see `resolve`), newest first.
+
+        What the commits hold is not fetched, where the server can leave it out. With ``after`` (seconds since
+        the epoch) the server is not asked where the end of the line, as it was known last, is after that.
         """
 
     def objects(self, url: str, commit: str) -> GitObjects:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from builder.digest import file_digest
@@ -41,7 +42,7 @@ def open_repositories(
         known = locked.get(setting.name)
         if known is not None and known.url != setting.url:
             known = None
-        try:
+        with _reading(setting):
             if setting.kind is RepositoryKind.GIT:
                 commit = known.commit if known is not None and known.commit else None
                 commit = commit or git.resolve(setting.location, setting.reference)
@@ -54,11 +55,34 @@ def open_repositories(
             else:
                 assert setting.path is not None
                 repositories.append(open_folder(setting.name, setting.path, metadata))
-        except RepositoryUnreadable as error:
-            raise RepositoryError(
-                error.reason, f'repository "{setting.name}" ({setting.url})', "check its url in mono.toml"
-            ) from error
     return RepositoryStack(tuple(repositories)), commits
+
+
+def in_state(
+    stack: RepositoryStack, setting: RepositorySetting, commit: str, *, cache: Path, git: Git
+) -> RepositoryStack:
+    """``stack`` with the git repository of ``setting`` at another commit (40 hex digits).
+
+    Raises:
+        RepositoryError: it cannot be had, or is no repository of packages at that commit.
+    """
+    with _reading(setting):
+        objects = git.objects(setting.location, commit)
+        other = open_git(setting.name, objects, commit, MetadataCache(cache / "metadata"))
+    return RepositoryStack(
+        tuple(other if repository.name == setting.name else repository for repository in stack.repositories)
+    )
+
+
+@contextmanager
+def _reading(setting: RepositorySetting) -> Iterator[None]:
+    """Says which repository it is about that cannot be read."""
+    try:
+        yield
+    except RepositoryUnreadable as error:
+        raise RepositoryError(
+            error.reason, f'repository "{setting.name}" ({setting.url})', "check its url in mono.toml"
+        ) from error
 
 
 def _download(setting: RepositorySetting, cache: Path, http: Http, known: LockedRepository | None) -> Path:

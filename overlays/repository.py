@@ -104,6 +104,10 @@ class Repository:
             )
         return self._content(path, package, version)
 
+    def asked(self) -> frozenset[str]:
+        """The names of which anything was asked so far: what other packages there are made no difference."""
+        return frozenset(self._folders)
+
     def archive_mirrors(self, url: str = "") -> tuple[str, ...]:
         """The base urls of ``archive-mirrors``; relative ones are completed by the repository's ``url``.
 

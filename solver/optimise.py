@@ -65,6 +65,17 @@ def _best(problem: Problem, versions: str, memory: Memory | None) -> Uses | None
     return uses
 
 
+def is_solvable(universe: Universe) -> bool:
+    """Whether there is any answer, be it the best or not: sooner told than which is best."""
+    import clingo
+
+    facts = write_problem(universe).facts
+    control: Any = clingo.Control(["--models=1", "--opt-mode=ignore"], logger=_ignore)
+    control.add("base", [], "\n".join((encoding("choice"), encoding("strict"), facts)))
+    control.ground([("base", [])])
+    return bool(control.solve().satisfiable)
+
+
 @cache
 def encoding(name: str) -> str:
     """The text of one of the programs in solver/encoding."""

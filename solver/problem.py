@@ -35,7 +35,8 @@ WISHES = ("avoided", "sought", "compiler moved", "moved", "compiler", "direct", 
 class Problem:
     """Facts, and what their numbers mean: ``candidates[C]``, ``asked[N]``, ``classes[K]``.
 
-    ``costs[C]`` is what choosing C costs of each of `WISHES`, ``lowest`` whether the lowest are wished for.
+    ``ages[C]`` is how many versions come before C, the newest first or, with ``lowest``, the lowest;
+    ``costs[C]`` is what choosing C costs of each of `WISHES`.
     ``traced`` are the needs and conflicts behind ``needs(C,N,G)`` and ``refuses(C,N,G)``: C, N, which of the
     two, and the need itself.
     """
@@ -46,6 +47,7 @@ class Problem:
     classes: tuple[str, ...]
     platforms: int
     lowest: bool
+    ages: tuple[int, ...]
     costs: tuple[Mapping[str, int], ...]
     traced: tuple[tuple[int, int, str, Need], ...]
 
@@ -74,6 +76,7 @@ class _Writer:
         self.groups: dict[tuple[int, ...], int] = {}
         self.asked: dict[int, Need] = {}
         self.classes: dict[str, int] = {}
+        self.ages: list[int] = []
         self.costs: list[dict[str, int]] = []
         self.traced: list[tuple[int, int, str, Need]] = []
 
@@ -106,6 +109,7 @@ class _Writer:
             tuple(self.classes),
             len(self.platforms),
             self.universe.request.preferences.lowest,
+            tuple(self.ages),
             tuple(self.costs),
             tuple(self.traced),
         )
@@ -123,11 +127,11 @@ class _Writer:
         keys = sorted({candidate.version.key for candidate in candidates}, reverse=not preferences.lowest)
         ages = {key: age for age, key in enumerate(keys)}
         for candidate in candidates:
-            index = len(self.costs)
+            index, age = len(self.costs), ages[candidate.version.key]
+            self.ages.append(age)
             if candidate.version in kept:
                 self.costs.append({})
                 continue
-            age = ages[candidate.version.key]
             compiler = candidate.nature is Nature.COMPILER
             sought = name in preferences.sought
             role = "sought" if sought else "compiler" if compiler else "direct" if direct else "indirect"

@@ -114,25 +114,28 @@ class Universe:
         )
 
 
-def build_universe(request: Request, index: PackageIndex) -> Universe:
+def build_universe(request: Request, index: PackageIndex, *, relaxed: bool = False) -> Universe:
     """Follow the dependencies from the roots to everything they can reach.
 
     A name reached only through packages that are installed outside may be of any build system; the others
-    must build with dune, or have nothing to build.
+    must build with dune, or have nothing to build. A ``relaxed`` universe holds, beside the candidates, what
+    would be one without the project's bounds, on another target, or were it ported to dune: its
+    ``available`` tells what packages say of themselves, its outsiders may be reached from anywhere.
     """
-    return _Builder(request, index).build()
+    return _Builder(request, index, relaxed=relaxed).build()
 
 
 class _Builder:
-    def __init__(self, request: Request, index: PackageIndex) -> None:
+    def __init__(self, request: Request, index: PackageIndex, *, relaxed: bool) -> None:
         self.request = request
         self.index = index
+        self.relaxed = relaxed
         platforms = request.platforms
         self.reductions = [Reduction(package_variables(platform, own=False)) for platform in platforms]
         self.own_reductions = [Reduction(package_variables(platform, own=True)) for platform in platforms]
         self.roots = {root.name: root for root in request.roots}
         self.restrictions: dict[str, list[Restriction]] = {}
-        for restriction in request.restrictions:
+        for restriction in () if relaxed else request.restrictions:
             self.restrictions.setdefault(restriction.name, []).append(restriction)
         self.loaded: dict[str, tuple[list[Candidate], list[Candidate]]] = {}
         self.rejections: dict[str, list[Rejection]] = {}
@@ -155,7 +158,7 @@ class _Builder:
         while self.queue:
             name, outside = self.queue.popleft()
             insiders, outsiders = self._load(name)
-            for candidate in (*insiders, *outsiders) if outside else insiders:
+            for candidate in (*insiders, *outsiders) if outside or self.relaxed else insiders:
                 beyond = outside or candidate.nature is Nature.PROVIDED
                 for needs in candidate.needs:
                     self._reach_all(needs, outside=beyond)
@@ -169,7 +172,7 @@ class _Builder:
 
     def _candidates(self, name: str) -> tuple[Candidate, ...]:
         insiders, outsiders = self.loaded[name]
-        if (name, True) not in self.reached:
+        if not self.relaxed and (name, True) not in self.reached:
             self.rejections.setdefault(name, []).extend(
                 Rejection(name, candidate.version, Why.FOREIGN) for candidate in outsiders
             )
@@ -217,6 +220,8 @@ class _Builder:
     def _rejection(self, package: Package | Unreadable) -> Rejection | None:
         if isinstance(package, Unreadable):
             return Rejection(package.name, package.version, Why.UNREADABLE, package.reason)
+        if self.relaxed:
+            return None
         if not any(holds(package.available, platform.variables) for platform in self.request.platforms):
             return Rejection(package.name, package.version, Why.UNAVAILABLE)
         for restriction in self.restrictions.get(package.name, ()):

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from monorepo.errors import RepositoryError
 
+COMMIT = re.compile(r"[0-9a-f]{40}")
+ABBREVIATION = re.compile(r"[0-9a-f]{7,39}")
 _REFERENCE = re.compile(r"[^-\s~^:?*\[\\\x00-\x20\x7f][^\s~^:?*\[\\\x00-\x20\x7f]*")
 _ADDRESS = re.compile(
     r"(?:https?|git|ssh|file)://[^-\s]\S*"

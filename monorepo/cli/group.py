@@ -10,6 +10,7 @@ from monorepo import __version__
 from monorepo.cli.settings import global_options
 
 _COMMANDS = {
+    "bisect": "Find the commit of a repository that changed what is chosen.",
     "build": "Lock if need be, pull, write contexts and build.",
     "contexts": "Write a build context for each target of the lock.",
     "list": "List the packages of the lock.",
@@ -36,9 +37,11 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(f"monorepo.cli.commands.{cmd_name}").command
-        command.params.extend(global_options(hidden=True))
-        return command
+        if cmd_name not in self.commands:
+            command: click.Command = import_module(f"monorepo.cli.commands.{cmd_name}").command
+            command.params.extend(global_options(hidden=True))
+            self.add_command(command)
+        return self.commands[cmd_name]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -45,7 +45,7 @@ def run(arguments: Sequence[str] | None, command: click.Command = mono) -> int:
     except Exception as error:
         if settings.debug:
             settings.talk().complain(traceback.format_exc().rstrip())
-        expected = as_expected(error)
+        expected = as_expected(error, settings.directory, verbose=settings.verbose)
         settings.talk().complain(error_text(expected or _fault(error), settings.directory))
         return FAILED if expected else FAULT
     return status if isinstance(status, int) else DONE

@@ -18,8 +18,11 @@ def error_text(error: MonoError, folder: Path) -> str:
     return "\n".join(_lines(error, folder))
 
 
-def as_expected(error: Exception) -> MonoError | None:
-    """``error`` as one that can be told in words, whichever room it is from; None for a fault of mono's."""
+def as_expected(error: Exception, folder: Path, *, verbose: bool = False) -> MonoError | None:
+    """``error`` as one that can be told in words, whichever room it is from; None for a fault of mono's.
+
+    ``folder`` is the project's.
+    """
     from builder.errors import BuilderError
     from overlays.errors import OpamSyntaxError, PackageUnreadable, RepositoryUnreadable
 
@@ -27,7 +30,7 @@ def as_expected(error: Exception) -> MonoError | None:
         case UnsolvableError():
             from monorepo.cli.explanation import in_words
 
-            return in_words(error)
+            return in_words(error, folder, verbose=verbose)
         case MonoError():
             return error
         case OpamSyntaxError():
@@ -60,10 +63,10 @@ def _source_line(place: str, folder: Path) -> tuple[str, ...]:
         line = lines[int(where["line"]) - 1].rstrip()
     except (OSError, IndexError):
         return ()
-    return (f"{where['line']} | {_visible(line)}",) if line else ()
+    return (f"{where['line']} | {visible(line)}",) if line else ()
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """``text`` without what a terminal would take for a command."""
     return "".join(character if character.isprintable() else "\ufffd" for character in text.expandtabs())[
         :200

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,8 @@ from monorepo.lock.writer import write_lock
 from monorepo.pins import PinnedPackage, open_pins
 from monorepo.ports import Git, Http
 from monorepo.project import Project
-from monorepo.repositories import open_repositories
+from monorepo.repositories import in_state, open_repositories
+from monorepo.repository_url import RepositorySetting
 from overlays.errors import PackageUnreadable
 from overlays.stack import RepositoryStack
 from solver.archive import git_location
@@ -27,35 +30,68 @@ from solver.certificate import Violation
 from solver.optimise import solve
 from solver.package import Package
 from solver.replay import replay
-from solver.solution import Unsolvable
-from solver.universe import Rejection, Universe, Unreadable, Why, build_universe
+from solver.request import Request
+from solver.solution import Solution, Unsolvable
+from solver.universe import PackageIndex, Rejection, Universe, Unreadable, Why, build_universe
 
 if TYPE_CHECKING:
     from solver.explanation import Explanation
+    from solver.relaxation import Relaxation
+    from solver.repair import Repair
 
 
-@dataclass
 class NoAnswerError(UnsolvableError):
-    """No versions meet what is asked; ``explanation`` tells why, ``universe`` what there was to choose."""
+    """No versions meet what is asked. Why, and what would help, is found when it is asked for.
 
-    explanation: Explanation | None = None
-    universe: Universe | None = None
-    names: tuple[str, ...] = ()
+    Args:
+        request: what is asked, of the packages of ``index``.
+        names: of all packages there are.
+        single: whether each package was to have one version on all targets, which is only a wish.
+    """
+
+    def __init__(
+        self, request: Request, index: PackageIndex, names: tuple[str, ...], *, single: bool = False
+    ) -> None:
+        super().__init__("no versions meet what is asked")
+        self.request = request
+        self.index = index
+        self.names = names
+        self.single = single
+
+    @cached_property
+    def relaxation(self) -> Relaxation:
+        from solver.relaxation import Relaxation
+
+        return Relaxation(self.request, self.index, single=self.single)
+
+    @cached_property
+    def explanation(self) -> Explanation:
+        """The smallest set of reasons that clash."""
+        from solver.explanation import explanation_of
+
+        return explanation_of(self.relaxation)
+
+    @cached_property
+    def repairs(self) -> tuple[Repair, ...]:
+        """The smallest edits that would help, the cheapest first; the same whenever they are asked for."""
+        from solver.repair import repairs
+
+        return repairs(self.relaxation, self.index, self.explanation, self.names)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A certified lock, its text, and files to keep beside it by sha256.
 
-    ``unreadable`` are versions of its packages that were passed over; ``apart`` tells why some packages have
-    several versions, where some have.
+    ``unreadable`` are versions of its packages that were passed over; ``apart`` tells, where some packages
+    have several versions, why one will not do.
     """
 
     lock: Lock
     text: str
     files: Mapping[str, bytes]
     unreadable: tuple[Rejection, ...]
-    apart: Explanation | None = None
+    apart: NoAnswerError | None = None
 
 
 class OpenProject:
@@ -63,6 +99,7 @@ class OpenProject:
 
     def __init__(self, project: Project, cache: Path, http: Http, git: Git, keeping: Keeping) -> None:
         self.project = replace(project, request=replace(project.request, preferences=keeping.preferences))
+        self.cache = cache
         self.git = git
         self.answers = Answers(cache / "answers")
         self.known_commits = keeping.commits
@@ -75,6 +112,11 @@ class OpenProject:
         )
         self.pins = open_pins(project.pins, git, self.known_commits)
 
+    @property
+    def index(self) -> PackageIndex:
+        """All packages that repositories and pins offer, as the solver asks for them."""
+        return _Index(self.stack, self.pins)
+
     def lock(self) -> Answer:
         """The certified answer.
 
@@ -82,17 +124,7 @@ class OpenProject:
             NoAnswerError: there is none.
             LockError: the metadata of a chosen package cannot be locked.
         """
-        universe = build_universe(self.project.request, _Index(self.stack, self.pins))
-        solution = solve(universe, self.answers)
-        if isinstance(solution, Unsolvable):
-            from solver.explanation import explain
-
-            raise NoAnswerError(
-                "no versions meet what is asked",
-                explanation=explain(universe),
-                universe=universe,
-                names=self.stack.names(),
-            )
+        universe, solution = self.choose(self.project.request)
         graph = replay(universe, solution)
         composed = compose_lock(
             self.project, solution, graph, self.stack, self.commits, self.pins, self._commit
@@ -107,10 +139,20 @@ class OpenProject:
         )
         apart = None
         if solution.several():
-            from solver.explanation import explain
-
-            apart = explain(universe)
+            apart = NoAnswerError(self.project.request, self.index, self.stack.names(), single=True)
         return Answer(composed.lock, text, composed.files, tuple(unreadable), apart)
+
+    def choose(self, request: Request) -> tuple[Universe, Solution]:
+        """What there is to choose for ``request``, and the best choice.
+
+        Raises:
+            NoAnswerError: there is none.
+        """
+        universe = build_universe(request, self.index)
+        solution = solve(universe, self.answers)
+        if isinstance(solution, Unsolvable):
+            raise NoAnswerError(request, self.index, self.stack.names())
+        return universe, solution
 
     def certify(self, lock: Lock) -> tuple[Violation, ...]:
         """What ``lock`` breaks of what the opam files say."""
@@ -129,6 +171,13 @@ class OpenProject:
                 reason = f"its commit {source.commit[:12]} cannot be had: {error.reason}"
                 absent.append(Violation(source.packages[0], "", reason))
         return tuple(absent)
+
+    def at(self, setting: RepositorySetting, commit: str) -> OpenProject:
+        """The same project with one git repository at another commit, the others as they are."""
+        other = copy(self)
+        other.stack = in_state(self.stack, setting, commit, cache=self.cache, git=self.git)
+        other.commits = {**self.commits, setting.name: commit}
+        return other
 
     def _checked(self, lock: Lock) -> str:
         """The text of a lock; one that breaks the metadata, or that could not be read again, is refused."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from monorepo.document import nearest_hint
 from monorepo.errors import LockError
 from monorepo.lock.format import FILE
 from monorepo.lock.model import Lock, LockedPackage, LockedRepository
+from monorepo.repository_url import RepositorySetting
 from solver.request import Preferences
 from solver.version import Version
 
@@ -65,3 +66,14 @@ def keep_all_but(lock: Lock, sought: Collection[str]) -> Keeping:
         if source.commit and not set(sought).intersection(source.packages)
     }
     return Keeping((), lock.packages, frozenset(sought), commits)
+
+
+def in_states(keeping: Keeping, settings: Sequence[RepositorySetting], commits: Mapping[str, str]) -> Keeping:
+    """The same, but with these commits of git repositories, by name, as their recorded state."""
+    others = (repository for repository in keeping.repositories if repository.name not in commits)
+    chosen = (
+        LockedRepository(setting.name, setting.url, commits[setting.name])
+        for setting in settings
+        if setting.name in commits
+    )
+    return replace(keeping, repositories=(*others, *chosen))

@@ -216,7 +216,9 @@ def _distinct_directories(packages: Sequence[Package]) -> Iterator[str]:
     for wish, package in zip(wishes, packages, strict=True):
         directory = wish
         if wanted_by[wish.lower()] > 1:
-            directory = f"{wish}-{package.name if versions[package.name] == 1 else package.identity}"
+            directory = (
+                f"{wish}-{package.name}" if versions[package.name] == 1 else f"{wish}.{package.version}"
+            )
             while directory.lower() in taken:
                 directory += "+"
             taken.add(directory.lower())

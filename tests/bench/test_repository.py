@@ -31,12 +31,12 @@ WORLD = World(
     ("root", "with_dune", "without"),
     [
         ("lib", "", ""),
-        ("make-lib", "does not build with dune", ""),
+        ("make-lib", "does-not-build-with-dune", ""),
         ("ocaml-variants", "", ""),
-        ("mac", "is not available here", "is not available here"),
-        ("lost", "no such package", "no such package"),
-        ("narrow", "no version in range", "no version in range"),
-        ("two", "only one package of a conflict class", "only one package of a conflict class"),
+        ("mac", "not-available-on-target", "not-available-on-target"),
+        ("lost", "no-such-package", "no-such-package"),
+        ("narrow", "no-version-in-range", "no-version-in-range"),
+        ("two", "conflict", "conflict"),
     ],
 )
 def test_verdicts(root: str, with_dune: str, without: str) -> None:

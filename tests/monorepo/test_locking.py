@@ -250,8 +250,8 @@ def test_what_cannot_be_fetched_and_verified_is_no_candidate(place: Place, url: 
     place.root('depends: ["lib"]')
     with pytest.raises(NoAnswerError) as caught:
         place.lock()
-    assert caught.value.universe is not None
-    (rejection,) = caught.value.universe.rejections["lib"]
+    (missing,) = caught.value.explanation.missing
+    (rejection,) = missing.rejections
     assert rejection.why is Why.UNVERIFIABLE
     assert reason in rejection.detail
     place.publish({"lib.1": library()})

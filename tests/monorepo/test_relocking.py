@@ -108,14 +108,14 @@ def test_versions_differ_by_target_only_where_no_one_version_will_do(place: Plac
     found = [(package.version, package.used_for) for package in report.lock.versions("lib")]
     assert found == [("2", ("one",)), ("3", ("two",))]
     assert [package.used_for for package in report.lock.versions("both")] == [("one", "two")]
-    assert report.apart is not None and report.apart.steps
+    assert report.apart is not None and report.apart.explanation.steps
     assert load_lock(place.project) == report.lock
     assert place.check().good
     assert certify_itself(report.lock) == ()
     assert [(source.directory, source.targets) for source in report.lock.sources] == [
-        (".lib-lib.3", ("two",)),
+        (".lib.3", ("two",)),
         ("both", ()),
-        ("lib-lib.2", ("one",)),
+        ("lib.2", ("one",)),
     ]
     assert not place.lock().changed
 

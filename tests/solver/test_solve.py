@@ -25,7 +25,7 @@ def answer(asked: Request, world: World) -> dict[str, str] | None:
     universe = build_universe(asked, world)
     solution = solve(universe)
     if isinstance(solution, Unsolvable):
-        assert explain(universe).steps
+        assert explain(asked, world).steps
         return None
     replay(universe, solution)
     assert certify(asked, locked(universe, solution)) == ()
@@ -180,9 +180,9 @@ def test_explanation_names_only_the_clash() -> None:
             DUNE,
         ]
     )
-    universe = build_universe(request(root("lib", "ocaml >= 5", "fine")), world)
-    assert isinstance(solve(universe), Unsolvable)
-    told = explain(universe)
+    asked = request(root("lib", "ocaml >= 5", "fine"))
+    assert isinstance(solve(build_universe(asked, world)), Unsolvable)
+    told = explain(asked, world)
     reasons = {(step.reason.who, step.reason.relation, step.reason.whom) for step in told.steps}
     assert reasons == {
         ("", Relation.ASKED, ("app",)),
@@ -250,9 +250,9 @@ def test_where_a_package_is_not_available_is_told() -> None:
     on_linux = Comparison(Variable("os"), "=", Text("linux"))
     platforms = (Platform(("one",), {"os": "linux"}), Platform(("two",), {"os": "macos"}))
     world = World([package("lib.1", available=on_linux), DUNE])
-    universe = build_universe(request(root("lib"), platforms=platforms), world)
-    assert isinstance(solve(universe), Unsolvable)
-    steps = [(s.reason.who, s.reason.relation, s.reason.whom) for s in explain(universe).steps]
+    asked = request(root("lib"), platforms=platforms)
+    assert isinstance(solve(build_universe(asked, world)), Unsolvable)
+    steps = [(s.reason.who, s.reason.relation, s.reason.whom) for s in explain(asked, world).steps]
     assert ("lib", Relation.UNAVAILABLE, ("two",)) in steps
 
 

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from monorepo.cli import wiring
 from monorepo.cli.output import print_json
+from monorepo.cli.parameters import Assignment, Moment
 from monorepo.cli.settings import Settings, settings_of
-from monorepo.errors import LockError
+from monorepo.cli.talk import Talk
+from monorepo.errors import LockError, UnsolvableError
+
+if TYPE_CHECKING:
+    from monorepo.locking import LockReport
+    from monorepo.ports import Git, Http
+    from monorepo.states import ChosenStates, States
+
+if TYPE_CHECKING:
+    from monorepo.states import ChosenStates, States
 
 
 @click.command("lock", short_help="Choose a version of everything and write mono.lock.")
@@ -24,6 +38,27 @@ from monorepo.errors import LockError
     help="Take the newest of these packages; others move only where they must.",
 )
 @click.option("--lowest", is_flag=True, help="Choose all anew: the lowest versions, not the newest.")
+@click.option(
+    "--as-of",
+    type=Moment(),
+    metavar="DATE",
+    help="Choose all anew, from git repositories as they were then; a day is meant to its end in UTC.",
+)
+@click.option(
+    "--repository",
+    "revisions",
+    type=Assignment(),
+    multiple=True,
+    metavar="NAME=COMMIT",
+    help="Choose all anew, from this git repository at a commit, tag or branch.",
+)
+@click.option(
+    "--apply",
+    "number",
+    type=int,
+    metavar="N",
+    help="Make change N of those that a failed lock offered, and lock.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was locked, or what differs, as JSON.")
 @click.argument("packages", nargs=-1, metavar="")
 @click.pass_context
@@ -33,6 +68,9 @@ def command(
     upgrade: bool,
     update: tuple[str, ...],
     lowest: bool,
+    as_of: int | None,
+    revisions: tuple[tuple[str, str], ...],
+    number: int | None,
     as_json: bool,
     packages: tuple[str, ...],
 ) -> None:
@@ -43,40 +81,83 @@ def command(
     """
     if packages and not update:
         raise click.UsageError(f"what about {packages[0]}? mono lock --update {packages[0]}", context)
-    chosen = [
-        name
-        for name, given in (
-            ("--check", check),
-            ("--upgrade", upgrade),
-            ("--update", update),
-        )
-        if given
-    ]
-    if len(chosen) > 1:
-        raise click.UsageError(f"{' and '.join(chosen)} exclude each other", context)
-    if lowest and (check or update):
-        raise click.UsageError(f"{chosen[0]} and --lowest exclude each other", context)
+    given = {
+        "--check": check,
+        "--apply": number is not None,
+        "--update": bool(update),
+        "--upgrade": upgrade,
+        "--lowest": lowest,
+        "--as-of": as_of is not None,
+        "--repository": bool(revisions),
+    }
+    for option, others in _EXCLUDED.items():
+        for other in others:
+            if given[option] and given[other]:
+                raise click.UsageError(f"{option} and {other} exclude each other", context)
     settings = settings_of(context)
-    if check:
-        check_lock(settings, as_json)
-    else:
-        make_lock(settings, as_json, upgrade=upgrade, update=(*update, *packages), lowest=lowest)
+    with _told_as_json(settings, as_json):
+        if check:
+            check_lock(settings, as_json)
+        else:
+            options = LockOptions(
+                upgrade, (*update, *packages), lowest, _states(as_of, revisions, context), number
+            )
+            make_lock(settings, as_json, options)
 
 
-def make_lock(
-    settings: Settings,
-    as_json: bool = False,
-    *,
-    upgrade: bool = False,
-    update: tuple[str, ...] = (),
-    lowest: bool = False,
-) -> None:
+_EXCLUDED = {
+    "--check": ("--apply", "--update", "--upgrade", "--lowest", "--as-of", "--repository"),
+    "--apply": ("--update", "--lowest", "--as-of", "--repository"),
+    "--update": ("--upgrade", "--lowest"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LockOptions:
+    """How to lock: see `monorepo.locking.lock_project`; ``repair`` is one that is made before."""
+
+    upgrade: bool = False
+    update: tuple[str, ...] = ()
+    lowest: bool = False
+    states: States | None = None
+    repair: int | None = None
+
+
+def _states(
+    as_of: int | None, revisions: tuple[tuple[str, str], ...], context: click.Context
+) -> States | None:
+    if as_of is None and not revisions:
+        return None
+    from monorepo.states import States
+
+    by_name: dict[str, str] = {}
+    for name, revision in revisions:
+        if by_name.setdefault(name, revision) != revision:
+            raise click.UsageError(f"--repository gives {name} two states", context)
+    return States(as_of, by_name)
+
+
+@contextmanager
+def _told_as_json(settings: Settings, as_json: bool) -> Iterator[None]:
+    """Where there is no answer, a script gets the reasons as well."""
+    try:
+        yield
+    except UnsolvableError as error:
+        from monorepo.lock.answer import NoAnswerError
+
+        if as_json and isinstance(error, NoAnswerError):
+            from monorepo.cli.explanation import as_data
+
+            print_json(as_data(error, settings.directory))
+        raise
+
+
+def make_lock(settings: Settings, as_json: bool = False, options: LockOptions = LockOptions()) -> None:
     """Lock, and tell what changed. Most calls find nothing to do, and import nothing to do it with."""
     from monorepo.lock.freshness import Freshness
 
     talk = settings.talk()
-    anew = upgrade or lowest or update
-    if not anew and not as_json and Freshness(settings.directory, settings.cache).holds():
+    if options == LockOptions() and not as_json and Freshness(settings.directory, settings.cache).holds():
         talk.say("mono.lock is fresh")
         return
 
@@ -88,15 +169,21 @@ def make_lock(
     gc.disable()
     with stopwatch() as seconds, wiring.http() as http:
         git = wiring.git(settings.cache)
-        report = lock_project(
-            settings.directory,
-            cache=settings.cache,
-            http=http,
-            git=git,
-            upgrade=upgrade,
-            update=update,
-            lowest=lowest,
-        )
+        if options.repair is None:
+            report = lock_project(
+                settings.directory,
+                cache=settings.cache,
+                http=http,
+                git=git,
+                upgrade=options.upgrade,
+                update=options.update,
+                lowest=options.lowest,
+                states=options.states,
+            )
+        else:
+            report = _repaired(settings, options.repair, http, git, upgrade=options.upgrade)
+    if report.states is not None:
+        _tell_states(report.states, talk)
     if report.changed and report.before is not None:
         for line in change_lines(difference(report.before, report.lock)):
             talk.say(f"  {line}")
@@ -106,10 +193,37 @@ def make_lock(
         )
     for line in apart_lines(report.lock):
         talk.warn(line)
+    if report.apart is not None and settings.verbose:
+        from monorepo.cli.explanation import derivation
+
+        for line in derivation(report.apart, verbose=True):
+            talk.detail(f"  {line}")
     talk.say(lock_summary(report.lock, seconds(), changed=report.changed))
     if as_json:
         rows = [package_row(package) for package in report.lock.packages]
         print_json({"changed": report.changed, "packages": rows})
+
+
+def _tell_states(states: ChosenStates, talk: Talk) -> None:
+    from monorepo.moments import moment_text
+
+    for name, commit in states.dated.items():
+        talk.say(f"repository {name} at {commit.identifier[:12]} of {moment_text(commit.time)}")
+    for name in states.timeless:
+        talk.warn(f'repository "{name}" is not in git and has no older state: it is taken as it is now')
+
+
+def _repaired(settings: Settings, number: int, http: Http, git: Git, *, upgrade: bool) -> LockReport:
+    from monorepo.cli.repairs import in_words
+    from monorepo.repairing import apply_repair
+
+    repaired = apply_repair(
+        settings.directory, number, cache=settings.cache, http=http, git=git, upgrade=upgrade
+    )
+    talk = settings.talk()
+    for edit in repaired.repair.edits:
+        talk.say(f"done: {in_words(edit)}")
+    return repaired.lock
 
 
 def check_lock(settings: Settings, as_json: bool) -> None:

@@ -127,8 +127,8 @@ def pulled(locked: Lock, folder: Path, http: Any = None, **options: Any) -> Pull
     return pull(locked, project, cache, http or NoHttp(), GitClones(cache), **options)
 
 
-def run_git(folder: Path, *arguments: str) -> str:
-    """Run git as a user without settings of its own."""
+def run_git(folder: Path, *arguments: str, at: str | None = None) -> str:
+    """Run git as a user without settings of its own; ``at`` is the time of what it commits."""
     environment = {
         **os.environ,
         "GIT_CONFIG_GLOBAL": os.devnull,
@@ -138,6 +138,7 @@ def run_git(folder: Path, *arguments: str) -> str:
             for who in ("AUTHOR", "COMMITTER")
             for what in ("NAME", "EMAIL")
         },
+        **({} if at is None else {"GIT_AUTHOR_DATE": at, "GIT_COMMITTER_DATE": at}),
     }
     done = subprocess.run(
         ["git", "-c", "protocol.file.allow=always", *arguments],
@@ -158,9 +159,11 @@ def repository(folder: Path, files: Mapping[str, bytes]) -> Path:
     return folder
 
 
-def commit(folder: Path, files: Mapping[str, bytes]) -> str:
+def commit(
+    folder: Path, files: Mapping[str, bytes], *, at: str | None = None, subject: str = "change"
+) -> str:
     for name, content in files.items():
         put(folder, name, content)
     run_git(folder, "add", "--all")
-    run_git(folder, "commit", "-q", "-m", "change")
+    run_git(folder, "commit", "-q", "--allow-empty", "-m", subject, at=at)
     return run_git(folder, "rev-parse", "HEAD")

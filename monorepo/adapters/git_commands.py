@@ -1,0 +1,81 @@
+"""The program git, started through GitPython: nothing else imports that."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+from weakref import finalize
+
+from monorepo.errors import RepositoryError
+
+if TYPE_CHECKING:
+    import git
+
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # a missing git is told when it is needed, not on import
+
+
+@dataclass
+class GitRefusedError(Exception):
+    """git ended with a failure; ``complaint`` are its own lines, at least one."""
+
+    complaint: tuple[str, ...]
+
+
+def run_git(folder: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[bytes, str]:
+    """What ``git arguments`` printed to stdout, and to stderr.
+
+    Raises:
+        GitRefusedError: it failed.
+        RepositoryError: there is no git.
+    """
+    import git
+
+    try:
+        _, output, talk = git.Git(str(folder)).execute(
+            ["git", *arguments],
+            env=environment,
+            stdout_as_string=False,
+            strip_newline_in_stdout=False,
+            with_extended_output=True,
+        )
+    except git.GitCommandNotFound as error:
+        raise RepositoryError("git is not installed, or not on PATH", hint="install git") from error
+    except git.GitCommandError as error:
+        raise GitRefusedError(_complaint(error)) from error
+    return bytes(output), talk
+
+
+class BlobReader:
+    """The blobs of the repository in ``folder``, read through one process, by one thread at a time."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._environment = environment
+        self._process: git.Git | None = None
+        self._lock = Lock()
+
+    def read(self, identifier: str) -> bytes | None:
+        """The bytes of a blob, None where there is none of that id (40 hex digits)."""
+        import git
+
+        with self._lock:
+            if self._process is None:
+                self._process = git.Git(str(self._folder))
+                self._process.update_environment(**self._environment)
+                finalize(self, self._process.clear_cache)  # ends it, whatever else refers to what
+            try:
+                return bytes(self._process.get_object_data(identifier)[3])
+            except ValueError:
+                return None
+
+
+def _complaint(error: git.GitCommandError) -> tuple[str, ...]:
+    """git's own lines, without GitPython's wrapping."""
+    text = str(error.stderr).strip().removeprefix("stderr:").strip().strip("'")
+    lines = [re.sub(r"^(?:fatal|error): ", "", line.strip()) for line in text.splitlines() if line.strip()]
+    return tuple(lines) or (f"git failed with status {error.status}",)

@@ -1,0 +1,81 @@
+"""What would help, in words and as values."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from monorepo.cli.formulas import plain
+from monorepo.repairing import by_hand
+from solver.edit import Edit, Kind
+from solver.repair import Repair
+
+_WIDTH = 94
+
+
+def repair_lines(repairs: Sequence[Repair]) -> list[str]:
+    """A numbered list below the line that introduces it; nothing where there is none."""
+    if not repairs:
+        return []
+    lines = ["what would help:" if len(repairs) == 1 else "any of these would help:"]
+    for number, repair in enumerate(repairs, 1):
+        for position, edit in enumerate(repair.edits):
+            mark = f"  {number}. " if position == 0 else "     and "
+            lines += textwrap.wrap(
+                in_words(edit),
+                _WIDTH,
+                initial_indent=mark,
+                subsequent_indent="     ",
+                break_on_hyphens=False,
+            )
+    return lines
+
+
+def repair_data(number: int, repair: Repair) -> dict[str, object]:
+    """One repair for a script."""
+    return {
+        "number": number,
+        "by-hand": any(map(by_hand, repair.edits)),
+        "edits": [
+            {
+                "kind": edit.kind.value,
+                "name": edit.name,
+                "version": str(edit.version) if edit.version else None,
+                "before": edit.before,
+                "after": edit.after,
+                "place": edit.place,
+                "text": in_words(edit),
+            }
+            for edit in repair.edits
+        ],
+    }
+
+
+def in_words(edit: Edit) -> str:
+    """One edit as an order to whoever makes it."""
+    at = f" ({edit.place})" if edit.place else ""
+    match edit.kind:
+        case Kind.RENAME:
+            return f"write {edit.name} for {edit.before}{at}{_generated(edit)}"
+        case Kind.BOUND | Kind.DEPENDENCY:
+            return f"{_bound_in_words(edit)}{at}{_generated(edit)}"
+        case Kind.PROVIDED:
+            return f"install {edit.name} with opam, and name it in solve.provided{at}"
+        case Kind.PORT:
+            serves = list(edit.serves) if len(edit.serves) < 4 else [*edit.serves[:2], "others"]
+            then = f", which {' and '.join(serves)} could then use" if serves else ""
+            return f"port {edit.name} {edit.version} to dune by hand{then}"
+        case Kind.TARGET:
+            return f"give up {edit.name}: drop it from targets.build{at}"
+
+
+def _generated(edit: Edit) -> str:
+    return f" by hand: dune writes {edit.root}.opam" if by_hand(edit) else ""
+
+
+def _bound_in_words(edit: Edit) -> str:
+    before, after = plain(edit.before), plain(edit.after)
+    if after in ("", edit.name):
+        return f"drop the bound {before}"
+    change = f"ask for {after} instead of {before}"
+    return f"allow the prerelease {edit.version}: {change}" if "~" in str(edit.version) else change

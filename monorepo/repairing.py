@@ -1,0 +1,193 @@
+"""`mono lock --apply N`: a repair of an unsolvable project written to its files, and the project locked."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from monorepo.document import Table, line_of
+from monorepo.errors import MonoError, UnsolvableError
+from monorepo.lock.answer import NoAnswerError, OpenProject
+from monorepo.locking import LockReport, keeping_of, lock_project, old_lock
+from monorepo.manifest import FILE, Manifest, load_manifest
+from monorepo.ports import Git, Http
+from monorepo.project import Project, load_project, provided_by_roots
+from overlays.bounds import eased_braces, with_eased_dependency, with_renamed_dependency
+from overlays.opam_file import OpamFile
+from solver.edit import Edit, Kind
+from solver.repair import Repair
+
+
+@dataclass(frozen=True, slots=True)
+class RepairReport:
+    """The repair that was made, the files it changed, and the lock."""
+
+    repair: Repair
+    files: tuple[str, ...]
+    lock: LockReport
+
+
+def by_hand(edit: Edit) -> bool:
+    """Whether mono cannot make an edit: a port is work, and dune writes what it generates over again."""
+    generated = bool(edit.root) and not edit.place.rpartition(":")[0].endswith(".opam")
+    return edit.kind is Kind.PORT or generated
+
+
+def located(repair: Repair, folder: Path) -> Repair:
+    """``repair`` with a place for each edit of mono.toml: the line of its key, where there is one."""
+    content = _content(folder / FILE)
+    text = "" if content is None else content.decode("utf-8")
+    return Repair(tuple(_located(edit, text) for edit in repair.edits))
+
+
+def _located(edit: Edit, text: str) -> Edit:
+    key = {Kind.PROVIDED: ("solve", "provided"), Kind.TARGET: ("targets", "build")}.get(edit.kind)
+    if key is None:
+        return edit
+    known = key[1] in Table(tomllib.loads(text)).table(key[0])
+    return replace(edit, place=f"{FILE}:{line_of(text, key)}" if known else FILE)
+
+
+def apply_repair(
+    folder: Path, number: int, *, cache: Path, http: Http, git: Git, upgrade: bool = False
+) -> RepairReport:
+    """Make the repair that is offered as ``number``, counted from 1, and lock.
+
+    If the lock fails after all, every file is put back as it was.
+
+    Raises:
+        MonoError: the project has an answer, there is no such repair, or it cannot be made by mono.
+    """
+    manifest = load_manifest(folder)
+    project = load_project(folder, manifest)
+    keeping = keeping_of(old_lock(folder), upgrade=upgrade)
+    offered = _offered(OpenProject(project, cache, http, git, keeping))
+    if not 1 <= number <= len(offered):
+        told = f"there are {len(offered)} repairs" if len(offered) > 1 else "there is one repair"
+        told = told if offered else "no repair is known"
+        raise MonoError(f"there is no repair {number}", hint=f"{told}: see what mono lock says")
+    repair = located(offered[number - 1], folder)
+    for edit in repair.edits:
+        if by_hand(edit):
+            raise UnsolvableError(f"repair {number} cannot be made by mono", edit.place, _by_hand_hint(edit))
+    texts = _texts(folder, manifest, project, repair.edits)
+    before = {name: _content(folder / name) for name in texts}
+    try:
+        for name, text in texts.items():
+            _write(folder / name, text.encode("utf-8"))
+        report = lock_project(folder, cache=cache, http=http, git=git, upgrade=upgrade)
+    except BaseException:
+        for name, content in before.items():
+            _write(folder / name, content)
+        raise
+    return RepairReport(repair, tuple(texts), report)
+
+
+def _offered(project: OpenProject) -> tuple[Repair, ...]:
+    try:
+        project.lock()
+    except NoAnswerError as error:
+        return error.repairs
+    raise MonoError("there is nothing to repair: the project has an answer", hint="run mono lock")
+
+
+def _by_hand_hint(edit: Edit) -> str:
+    if edit.kind is Kind.PORT:
+        return f"port {edit.name} {edit.version} to dune, and add the repository that has it to {FILE}"
+    what = f"change {edit.before} to {edit.after}" if edit.after else f"drop {edit.before}"
+    return f"{what} in {edit.place} and let dune write {edit.root}.opam"
+
+
+def _texts(folder: Path, manifest: Manifest, project: Project, edits: Sequence[Edit]) -> dict[str, str]:
+    """The new texts of the files that ``edits`` change, by name."""
+    files = {root.name: root.file for root in manifest.roots}
+    texts: dict[str, str] = {}
+    opam_files = dict(project.root_files)
+    for edit in edits:
+        if edit.root:
+            opam_files[edit.root] = _with_edit(opam_files[edit.root], edit)
+            texts[files[edit.root]] = str(opam_files[edit.root])
+    of_manifest = [edit for edit in edits if not edit.root]
+    if of_manifest:
+        texts[FILE] = _manifest_text(folder, manifest, project, of_manifest)
+    return texts
+
+
+def _with_edit(file: OpamFile, edit: Edit) -> OpamFile:
+    if edit.kind is Kind.RENAME:
+        return with_renamed_dependency(file, edit.before, edit.name)
+    assert edit.version is not None
+    return with_eased_dependency(file, edit.name, edit.version)
+
+
+def _manifest_text(folder: Path, manifest: Manifest, project: Project, edits: Sequence[Edit]) -> str:
+    """mono.toml with ``edits`` made; whatever else is in it stays as it is."""
+    import tomlkit
+
+    content = _content(folder / FILE)
+    document = tomlkit.parse("" if content is None else content.decode("utf-8"))
+    # From the last bound to the first, so that none moves before its turn.
+    for edit in sorted(edits, key=lambda edit: -1 if edit.bound is None else -edit.bound):
+        match edit.kind:
+            case Kind.BOUND:
+                _ease_bound(document, manifest, edit)
+            case Kind.PROVIDED:
+                _provide(document, project, edit.name)
+            case Kind.TARGET:
+                for name in edit.name.split(", "):
+                    document["targets"]["build"].remove(name)
+    return tomlkit.dumps(document)
+
+
+def _ease_bound(document: Any, manifest: Manifest, edit: Edit) -> None:
+    assert edit.bound is not None and edit.version is not None
+    solve = document["solve"]
+    if manifest.ocaml is not None and edit.bound == 0:
+        bound = eased_braces(f"{{{solve['ocaml']}}}", edit.version)
+        if bound:
+            solve["ocaml"] = bound[1:-1]
+        else:
+            del solve["ocaml"]
+        return
+    position = edit.bound - (manifest.ocaml is not None)
+    constraints = solve["constraints"]
+    name, brace, condition = str(constraints[position]).partition("{")
+    blanks = name[len(name.rstrip()) :]
+    left = eased_braces(f"{blanks}{brace}{condition}", edit.version)
+    if left:
+        constraints[position] = name.rstrip() + left
+    else:
+        del constraints[position]
+
+
+def _provide(document: Any, project: Project, name: str) -> None:
+    """Name a package as provided, beside those that the roots name as long as mono.toml is silent."""
+    import tomlkit
+
+    solve = document.setdefault("solve", tomlkit.table())
+    if "provided" not in solve:
+        solve["provided"] = list(provided_by_roots(project.root_files.values()))
+    solve["provided"].append(name)
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def _write(path: Path, content: bytes | None) -> None:
+    """Replace a file whole; None removes it."""
+    if content is None:
+        path.unlink(missing_ok=True)
+        return
+    aside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        aside.write_bytes(content)
+        if path.exists():
+            aside.chmod(path.stat().st_mode)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,182 @@
+"""What may be loosened of an unsolvable request, as facts for `encoding/relaxed.lp`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from solver.edit import Edit, Kind, can_be_eased, distance
+from solver.formula import AllOf, Condition, Dependency
+from solver.nature import Nature
+from solver.problem import Problem
+from solver.reduction import ANY_VERSION, Reduction, Wanted, wanted_in
+from solver.request import Request, package_variables
+from solver.universe import Universe
+from solver.version import Version
+
+Refusal: TypeAlias = tuple[int, int, int]
+"""A candidate, a platform, and the number of the project's bound that refuses it there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loosening:
+    """An edit whose version is still open.
+
+    Args:
+        facts: what it loosens, with ``{}`` for its number.
+        wanted: of an edit of a bound, what it asks for on each platform.
+    """
+
+    edit: Edit
+    facts: tuple[str, ...]
+    wanted: tuple[Wanted, ...] = ()
+
+
+def loosenings(
+    request: Request, universe: Universe, problem: Problem, refusals: Sequence[Refusal]
+) -> Iterator[Loosening]:
+    """Everything that may be loosened, of two that cost the same that which is preferred first."""
+    numbers = {name: number for number, name in enumerate(universe.candidates)}
+    yield from _bounds(request, problem, refusals)
+    yield from _dependencies(request, problem, numbers)
+    yield from _foreigners(universe, problem, numbers)
+    yield from _targets(request)
+
+
+def _bounds(request: Request, problem: Problem, refusals: Sequence[Refusal]) -> Iterator[Loosening]:
+    """Bounds of mono.toml."""
+    reductions = _reductions(request)
+    for bound, restriction in enumerate(request.restrictions):
+        if not any(where == bound for _, _, where in refusals):
+            continue
+        name, dependency = restriction.name, Dependency(restriction.name, restriction.condition)
+        found = (reduction.wanted(dependency, name, Version.parse("")) for reduction in reductions)
+        wanted = [w for w in found if w is not None]
+        edit = Edit(
+            Kind.BOUND,
+            restriction.name,
+            bound=bound,
+            before=str(wanted[0]),
+            place=restriction.place,
+        )
+        refused = {index for index, _, where in refusals if where == bound}
+        facts = (f"loosens({{}},{bound}).", *_far(problem, name, wanted, refused))
+        yield Loosening(edit, facts, tuple(wanted))
+
+
+def _dependencies(request: Request, problem: Problem, numbers: Mapping[str, int]) -> Iterator[Loosening]:
+    """Bounds that the roots give their dependencies."""
+    places = request.root_places or {}
+    eased: dict[tuple[str, str], list[tuple[int, int, Wanted]]] = {}
+    for index, number, relation, need in problem.traced:
+        candidate = problem.candidates[index]
+        own = candidate.nature is Nature.ROOT and relation == "needs"
+        if own and isinstance(need, Wanted) and need.bounds != ANY_VERSION:
+            eased.setdefault((candidate.name, need.name), []).append((index, number, need))
+    for root in request.roots:
+        for name in dict.fromkeys(name for who, name in eased if who == root.name):
+            if name not in numbers or not all(map(can_be_eased, _conditions(root.depends, name))):
+                continue
+            needs = eased[root.name, name]
+            wanted = [need for _, _, need in needs]
+            edit = Edit(
+                Kind.DEPENDENCY,
+                name,
+                root=root.name,
+                before=" & ".join(dict.fromkeys(map(str, wanted))),
+                place=places.get((root.name, name), ""),
+            )
+            facts = [f"eases({{}},{index},{number},{numbers[name]})." for index, number, _ in needs]
+            yield Loosening(edit, (*facts, *_far(problem, name, wanted)), tuple(wanted))
+
+
+def _foreigners(universe: Universe, problem: Problem, numbers: Mapping[str, int]) -> Iterator[Loosening]:
+    """Packages that do not build with dune: to be installed outside, or ported."""
+    foreign = {c.name for c in problem.candidates if c.outsider}
+    needed = _names_needed(universe)
+    for name in sorted(foreign):
+        leads = sorted(_reached(name, needed) & foreign - {name})
+        own = [f"leads({numbers[name]},{numbers[other]})." for other in leads]
+        yield Loosening(Edit(Kind.PROVIDED, name), (f"provides({{}},{numbers[name]}).", *own))
+    for name in sorted(foreign):
+        ages = [
+            f"far({{}},{index},{problem.ages[index]})."
+            for index, candidate in enumerate(problem.candidates)
+            if candidate.name == name and candidate.outsider
+        ]
+        yield Loosening(Edit(Kind.PORT, name), (f"ports({{}},{numbers[name]}).", *ages))
+
+
+def _targets(request: Request) -> Iterator[Loosening]:
+    """Targets, of which one has to remain."""
+    platforms = request.platforms
+    if len(platforms) > 1:
+        for number, platform in enumerate(platforms):
+            name = ", ".join(platform.targets)
+            yield Loosening(Edit(Kind.TARGET, name, platform=number), (f"drops({{}},{number}).",))
+
+
+def _far(problem: Problem, name: str, wanted: Sequence[Wanted], refused: Set[int] | None = None) -> list[str]:
+    """How far each version is that some of ``wanted`` refuses."""
+    keys = sorted(candidate.version.key for candidate in problem.candidates if candidate.name == name)
+    facts = []
+    for index, candidate in enumerate(problem.candidates):
+        if candidate.name == name and (refused is None or index in refused):
+            far = max(distance(each.bounds, candidate.version, keys) for each in wanted)
+            if far:
+                facts.append(f"far({{}},{index},{far}).")
+    return facts
+
+
+def _reductions(request: Request) -> list[Reduction]:
+    return [Reduction(package_variables(platform, own=False)) for platform in request.platforms]
+
+
+def excluded(request: Request, problem: Problem) -> tuple[Refusal, ...]:
+    """Candidate, platform and number of each bound of the project that refuses it there."""
+    found = []
+    reductions = _reductions(request)
+    bounds: dict[str, list[tuple[int, Dependency]]] = {}
+    for number, restriction in enumerate(request.restrictions):
+        dependency = Dependency(restriction.name, restriction.condition)
+        bounds.setdefault(restriction.name, []).append((number, dependency))
+    for index, candidate in enumerate(problem.candidates):
+        for number, dependency in bounds.get(candidate.name, ()):
+            for platform, reduction in enumerate(reductions):
+                wanted = reduction.wanted(dependency, candidate.name, candidate.version)
+                if wanted is not None and not wanted.bounds.admits(candidate.version):
+                    found.append((index, platform, number))
+    return tuple(found)
+
+
+def _conditions(formula: object, name: str) -> Iterator[Condition]:
+    """The conditions that a root gives a dependency which it must have."""
+    match formula:
+        case Dependency(named, condition) if named == name and condition is not None:
+            yield condition
+        case AllOf(parts):
+            for part in parts:
+                yield from _conditions(part, name)
+
+
+def _names_needed(universe: Universe) -> dict[str, set[str]]:
+    return {
+        name: {
+            wanted.name
+            for candidate in candidates
+            for needs in candidate.needs
+            for need in needs
+            for wanted in wanted_in(need)
+        }
+        for name, candidates in universe.candidates.items()
+    }
+
+
+def _reached(name: str, needed: Mapping[str, set[str]]) -> set[str]:
+    reached, waiting = {name}, [name]
+    while waiting:
+        new = needed.get(waiting.pop(), set()) - reached
+        reached |= new
+        waiting += new
+    return reached

@@ -1,0 +1,290 @@
+"""One grounding of everything that must hold, each reason under a guard, and of what may be loosened.
+
+It answers both questions that an unsolvable request raises: which reasons clash, none of which can be left
+out (`Relaxation.clash`), and which smallest edits leave no clash (`Relaxation.edits`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from solver.conflict import smallest_clash
+from solver.edit import Edit, Kind, eased, eased_bounds
+from solver.loosening import Loosening, excluded, loosenings
+from solver.optimise import encoding
+from solver.problem import write_problem
+from solver.reason import Reason, Relation
+from solver.reduction import Need, Wanted, wanted_in
+from solver.request import Request
+from solver.universe import Candidate, PackageIndex, build_universe
+from solver.version import Version
+
+_MOST_EDITS = 3
+"""A repair of more would be no repair but another project."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Reasons that cannot hold together, each of them needed, and how the versions of packages word them.
+
+    ``wordings`` holds, for each reason that is a need or conflict, the versions and needs that count;
+    ``refused``, for each bound of the project, the versions it refuses somewhere. ``targets`` are those the
+    clash arises on; empty for all of them.
+    """
+
+    reasons: tuple[Reason, ...]
+    wordings: Mapping[Reason, tuple[tuple[Candidate, Need], ...]]
+    refused: Mapping[Reason, frozenset[Version]]
+    targets: tuple[str, ...] = ()
+
+
+class Relaxation:
+    """A request in which everything can be asked to hold or not.
+
+    ``single`` holds that a package has one version on all platforms, which is a wish otherwise: so it can be
+    asked why it cannot.
+    """
+
+    def __init__(self, request: Request, index: PackageIndex, *, single: bool = False) -> None:
+        import clingo
+
+        self.request = request
+        self.universe = build_universe(request, index, relaxed=True)
+        self.problem = write_problem(self.universe)
+        self.numbers = {name: number for number, name in enumerate(self.universe.candidates)}
+        self.reasons: dict[Reason, int] = {}
+        self.excluded = excluded(request, self.problem)
+        self.loosenings = tuple(loosenings(request, self.universe, self.problem, self.excluded))
+        facts = [self.problem.facts, *self._because(), *self._general(), *self._loose()]
+        facts += [f"guard({number})." for number in self.reasons.values()]
+        arguments = ["--models=1", "--opt-strategy=usc"]
+        self.control: Any = clingo.Control(arguments, logger=lambda code, message: None)
+        programs = ("choice", "relaxed", "single") if single else ("choice", "relaxed")
+        self.control.add("base", [], "\n".join((*map(encoding, programs), *facts)))
+        self.control.ground([("base", [])])
+
+    # The facts
+
+    def _because(self) -> Iterator[str]:
+        seen: set[tuple[int, int]] = set()
+        self.need_numbers: dict[Reason, set[int]] = {}
+        for index, number, relation, need in self.problem.traced:
+            whom = tuple(sorted({wanted.name for wanted in wanted_in(need)}))
+            reason = Reason(self.problem.candidates[index].name, Relation(relation), whom)
+            x = self._number(reason)
+            yield f"{relation}_because({index},{number},{x})."
+            if (x, number) not in seen:
+                seen.add((x, number))
+                self.need_numbers.setdefault(reason, set()).add(number)
+                yield f"wording({x},{number})."
+
+    def _general(self) -> Iterator[str]:
+        problem, platforms = self.problem, self.request.platforms
+        for index, candidate in enumerate(problem.candidates):
+            for place, platform in enumerate(platforms):
+                if not candidate.available[place]:
+                    x = self._number(Reason(candidate.name, Relation.UNAVAILABLE, platform.targets))
+                    yield f"guards_available({index},{place},{x})."
+            if candidate.outsider:
+                x = self._number(Reason(candidate.name, Relation.FOREIGN))
+                yield f"guards_foreign({self.numbers[candidate.name]},{x})."
+        for number, need in problem.asked.items():
+            whom = tuple(sorted({wanted.name for wanted in wanted_in(need)}))
+            yield f"guards_asked({number},{self._number(Reason('', Relation.ASKED, whom))})."
+        for number, name in enumerate(problem.classes):
+            yield f"guards_class({number},{self._number(Reason('', Relation.CLASS, (name,)))})."
+        for index, place, bound in self.excluded:
+            yield f"excluded({index},{place},{bound})."
+        for bound in sorted({bound for _, _, bound in self.excluded}):
+            yield f"guards_bound({bound},{self._number(self._bound_reason(bound))})."
+
+    def _bound_reason(self, bound: int) -> Reason:
+        restriction = self.request.restrictions[bound]
+        return Reason(restriction.name, Relation.BOUND, (restriction.text, restriction.place))
+
+    def _number(self, reason: Reason) -> int:
+        return self.reasons.setdefault(reason, len(self.reasons))
+
+    def _loose(self) -> Iterator[str]:
+        cross = any(platform.cross for platform in self.request.platforms)
+        mildness = [
+            {Kind.BOUND, Kind.DEPENDENCY},
+            {Kind.PORT} if cross else {Kind.PROVIDED},
+            {Kind.PROVIDED} if cross else {Kind.PORT},
+            {Kind.TARGET},
+        ]
+        for number, loosening in enumerate(self.loosenings):
+            weight = next(weight for weight, kinds in enumerate(mildness) if loosening.edit.kind in kinds)
+            yield f"loose({number},{number + 1}). weight({number},{weight})."
+            yield from (fact.format(number) for fact in loosening.facts)
+
+    # The questions
+
+    def clash(self) -> Clash | None:
+        """Reasons that clash, none of which can be left out; None where none do.
+
+        Most often one target alone has no answer, and its story is shorter: it is told if there is one.
+        """
+        platforms = self.request.platforms
+        alone = [number for number in range(len(platforms)) if self._clashes(self.reasons, number)]
+        for number in alone[:1]:
+            core = self._smallest(number)
+            targets = platforms[number].targets if len(alone) < len(platforms) else ()
+            return Clash(core, self._wordings(core, number), self._refused(core), targets)
+        if not self._clashes(self.reasons):
+            return None
+        core = self._smallest()
+        return Clash(core, self._wordings(core), self._refused(core))
+
+    def holds_without(self, clash: Clash, left_out: Reason) -> bool:
+        """Whether the other reasons of a clash hold together, as they do where it is told in short."""
+        only = next((n for n, p in enumerate(self.request.platforms) if p.targets == clash.targets), None)
+        return not self._clashes([reason for reason in clash.reasons if reason != left_out], only)
+
+    def edits(self) -> Iterator[tuple[Edit, ...]]:
+        """Sets of edits after which nothing clashes, none with a part that would do, the cheapest first.
+
+        To be asked last: what was found is forbidden from then on.
+        """
+        config = self.control.configuration.solve
+        config.opt_mode = "opt"
+        config.models = 0
+        everything = [_atom(self.control, "active", x) for x in self.reasons.values()]
+        everything.append(_atom(self.control, "all_said"))
+        count = 0
+        while (found := self._cheapest(everything)) is not None:
+            numbers, edits = found
+            if not numbers or len(numbers) > _MOST_EDITS:
+                return
+            yield edits
+            count += 1
+            together = ", ".join(f"loosened({number})" for number in numbers)
+            self.control.add(f"block{count}", [], f":- {together}.")
+            self.control.ground([(f"block{count}", [])])
+
+    def _cheapest(self, assumptions: Sequence[int]) -> tuple[list[int], tuple[Edit, ...]] | None:
+        best: tuple[list[int], set[int]] | None = None
+        with self.control.solve(assumptions=assumptions, yield_=True) as handle:
+            for model in handle:
+                symbols = model.symbols(shown=True)
+                numbers = sorted(s.arguments[0].number for s in symbols if s.name == "loosened")
+                chosen = {s.arguments[0].number for s in symbols if s.name == "chosen"}
+                best = numbers, chosen
+        if best is None:
+            return None
+        return best[0], tuple(self._specific(self.loosenings[number], best[1]) for number in best[0])
+
+    def _specific(self, loosening: Loosening, chosen: set[int]) -> Edit:
+        """The edit with the version that an answer has."""
+        edit = loosening.edit
+        taken = next((c for i in sorted(chosen) if (c := self.problem.candidates[i]).name == edit.name), None)
+        if taken is None or edit.kind not in (Kind.BOUND, Kind.DEPENDENCY, Kind.PORT):
+            return edit
+        if edit.kind is Kind.PORT:
+            return replace(edit, version=taken.version)
+        left = (Wanted(edit.name, eased_bounds(w.bounds, taken.version)) for w in loosening.wanted)
+        after = " & ".join(dict.fromkeys(map(str, left)))
+        if edit.bound is not None:
+            condition = self.request.restrictions[edit.bound].condition
+            after = "" if eased(condition, taken.version) is None else after
+        return replace(edit, version=taken.version, after=after)
+
+    # Clashes
+
+    def _smallest(self, only: int | None = None) -> tuple[Reason, ...]:
+        """The reasons of a clash, those near the roots if there is a choice."""
+        return tuple(
+            smallest_clash(_from_the_roots(self.reasons), lambda reasons: self._clashes(reasons, only))
+        )
+
+    def _clashes(self, reasons: Iterable[Reason], only: int | None = None) -> bool:
+        guards = [_atom(self.control, "active", self.reasons[reason]) for reason in reasons]
+        return not self._holds([*self._as_asked(only), _atom(self.control, "all_said"), *guards])
+
+    def _wordings(
+        self, core: Sequence[Reason], only: int | None = None
+    ) -> dict[Reason, tuple[tuple[Candidate, Need], ...]]:
+        """What versions say, of each reason as little as will do."""
+        fixed = [*self._as_asked(only), -_atom(self.control, "all_said")]
+        fixed += [_atom(self.control, "active", self.reasons[reason]) for reason in core]
+        said = [
+            _atom(self.control, "said", self.reasons[reason], number)
+            for reason in core
+            for number in sorted(self.need_numbers.get(reason, ()))
+        ]
+        literals = set(smallest_clash(said, lambda tried: not self._holds([*fixed, *tried])))
+        wordings: dict[Reason, list[tuple[Candidate, Need]]] = {}
+        for index, number, relation, need in self.problem.traced:
+            candidate = self.problem.candidates[index]
+            whom = tuple(sorted({wanted.name for wanted in wanted_in(need)}))
+            reason = Reason(candidate.name, Relation(relation), whom)
+            if reason in core and _atom(self.control, "said", self.reasons[reason], number) in literals:
+                wordings.setdefault(reason, []).append((candidate, need))
+        return {reason: tuple(dict.fromkeys(told)) for reason, told in wordings.items()}
+
+    def _refused(self, core: Sequence[Reason]) -> dict[Reason, frozenset[Version]]:
+        refused: dict[Reason, set[Version]] = {}
+        for index, _, bound in self.excluded:
+            reason = self._bound_reason(bound)
+            if reason in core:
+                refused.setdefault(reason, set()).add(self.problem.candidates[index].version)
+        return {reason: frozenset(versions) for reason, versions in refused.items()}
+
+    def _as_asked(self, only: int | None) -> list[int]:
+        """Nothing is loosened, but all platforms are dropped that are not the ``only`` one."""
+        return [
+            _atom(self.control, "loosened", number)
+            * (1 if only is not None and loosening.edit.platform not in (None, only) else -1)
+            for number, loosening in enumerate(self.loosenings)
+        ]
+
+    def _holds(self, assumptions: Sequence[int]) -> bool:
+        self.control.configuration.solve.opt_mode = "ignore"
+        return bool(self.control.solve(assumptions=assumptions).satisfiable)
+
+
+def _atom(control: Any, name: str, *numbers: int) -> int:
+    import clingo
+
+    literal: int = control.symbolic_atoms[
+        clingo.Function(name, [clingo.Number(number) for number in numbers])
+    ].literal
+    return literal
+
+
+def _from_the_roots(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """The reasons in the order in which a story would rather be made of them: those near the roots first."""
+    needed: dict[str, set[str]] = {}
+    for reason in reasons:
+        if reason.relation in (Relation.ASKED, Relation.NEEDS):
+            needed.setdefault(reason.who, set()).update(reason.whom)
+    distances = {"": 0}
+    waiting = deque([""])
+    while waiting:
+        who = waiting.popleft()
+        for whom in sorted(needed.get(who, set()) - distances.keys()):
+            distances[whom] = distances[who] + 1
+            waiting.append(whom)
+    farthest = len(distances)
+
+    def nearness(reason: Reason) -> tuple[bool, int, int, str, tuple[str, ...]]:
+        general = reason.relation is Relation.CLASS
+        distance_ = distances.get(reason.who, farthest)
+        return general, distance_, _EASE.index(reason.relation), reason.who, reason.whom
+
+    return tuple(sorted(reasons, key=nearness))
+
+
+_EASE = (
+    Relation.ASKED,
+    Relation.NEEDS,
+    Relation.CONFLICTS,
+    Relation.BOUND,
+    Relation.UNAVAILABLE,
+    Relation.FOREIGN,
+    Relation.CLASS,
+)
+"""The relations, those that are easiest to follow first."""

@@ -1,0 +1,97 @@
+"""The smallest edits that would make an unsolvable request solvable, each proved by a solve."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from solver.edit import Edit, Kind, edited
+from solver.explanation import End, Explanation
+from solver.formula import dependencies_in
+from solver.optimise import is_solvable
+from solver.reason import Relation
+from solver.relaxation import Relaxation
+from solver.request import Request
+from solver.universe import PackageIndex, build_universe
+
+MOST_REPAIRS = 5
+_MOST_TRIED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """Edits that together make a request solvable; none of them can be left out."""
+
+    edits: tuple[Edit, ...]
+
+
+def repairs(
+    relaxation: Relaxation, index: PackageIndex, explanation: Explanation, names: Sequence[str] = ()
+) -> tuple[Repair, ...]:
+    """At most five repairs, the cheapest first: fewest edits, and of these the mildest.
+
+    A misspelt name comes first. Relaxing a bound of the user's own comes before installing a package outside,
+    this before porting it, and giving up a target last; where a target is made by a cross compiler, which
+    sees nothing that is installed outside, porting comes before.
+
+    Args:
+        names: of all packages there are, among which a misspelt one is looked for.
+    """
+    request = relaxation.request
+    found: list[Repair] = []
+    smallest = 0
+    for edits in _candidates(relaxation, index, explanation, names):
+        if smallest and len(edits) > smallest + 1:
+            break
+        if is_solvable(build_universe(*edited(request, index, edits))):
+            smallest = smallest or len(edits)
+            found.append(Repair(tuple(_serving(edit, request, explanation) for edit in edits)))
+        if len(found) == MOST_REPAIRS:
+            break
+    return tuple(found)
+
+
+def _candidates(
+    relaxation: Relaxation, index: PackageIndex, explanation: Explanation, names: Sequence[str]
+) -> Iterator[tuple[Edit, ...]]:
+    request = relaxation.request
+    roots = {root.name for root in request.roots}
+    told = {missing.name for missing in explanation.missing if missing.end is End.UNKNOWN}
+    all_unknown = {name for name in request.direct - roots if not index.packages(name)}
+    misspelt = dict.fromkeys(_renamed(request, unknown, names) for unknown in (told, all_unknown) if told)
+    yield from filter(None, misspelt)
+    yield from islice(relaxation.edits(), _MOST_TRIED)
+
+
+def _renamed(request: Request, unknown: Set[str], names: Sequence[str]) -> tuple[Edit, ...]:
+    """Every one of the ``unknown`` names that the roots use as its nearest; nothing where one has none."""
+    places = request.root_places or {}
+    edits = []
+    for root in request.roots:
+        for name in sorted({d.name for d in dependencies_in(root.depends)} & unknown):
+            near = nearest(name, names)
+            if not near:
+                return ()
+            place = places.get((root.name, name), "")
+            edits.append(Edit(Kind.RENAME, near[0], root=root.name, before=name, after=near[0], place=place))
+    return tuple(edits)
+
+
+def nearest(name: str, names: Sequence[str]) -> tuple[str, ...]:
+    """At most three of ``names`` that look like ``name``, the most alike first."""
+    return tuple(difflib.get_close_matches(name, names, n=3, cutoff=0.7))
+
+
+def _serving(edit: Edit, request: Request, explanation: Explanation) -> Edit:
+    """``edit`` with those of the story, or else of the roots, that need what is provided or ported."""
+    if edit.kind not in (Kind.PROVIDED, Kind.PORT):
+        return edit
+    told = (
+        step.reason.who
+        for step in explanation.steps
+        if step.reason.relation is Relation.NEEDS and edit.name in step.reason.whom
+    )
+    roots = (root.name for root in request.roots if (root.name, edit.name) in (request.root_places or {}))
+    return replace(edit, serves=tuple(dict.fromkeys(told)) or tuple(roots))

@@ -1,0 +1,58 @@
+"""Bounds are changed in the text of an opam file, and nothing else of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from overlays.bounds import eased_braces, with_eased_dependency, with_renamed_dependency
+from overlays.opam_file import OpamFile
+from solver.version import Version
+
+
+@pytest.mark.parametrize(
+    ("braces", "version", "expected"),
+    [
+        (' {>= "9"}', "3", ' {>= "3"}'),
+        (' { >="9" }', "3", ' { >="3" }'),
+        (' {> "3"}', "3", ' {>= "3"}'),
+        (' {>= "1" & < "2" & with-test}', "2", ' {>= "1" & <= "2" & with-test}'),
+        (' {build & != "3"}', "3", " {build}"),
+        (' {!= "3" & build}', "3", " {build}"),
+        (' {!= "3"}', "3", ""),
+        (' {= "1" | = "2"}', "3", ""),
+        (' {(= "1" | = "2") & os = "linux"}', "3", ' {os = "linux"}'),
+        (' {os = "linux" & >= "9"}', "3", ' {os = "linux" & >= "3"}'),
+        (" {>= 9}", "3", " {>= 3}"),
+        (' {>= "1"}', "3", ' {>= "1"}'),
+        (" {build}", "3", " {build}"),
+        ("", "3", ""),
+    ],
+)
+def test_braces(braces: str, version: str, expected: str) -> None:
+    assert eased_braces(braces, Version.parse(version)) == expected
+
+
+TEXT = """\
+# mine
+depends: [
+  "lib"   {>= "9"}  # the newest
+  ("lib-extra" | "lib" {< "2"})
+  "other" {= "lib"}
+]
+synopsis: "lib"
+"""
+
+
+def test_every_mention_of_a_dependency_is_eased() -> None:
+    eased = str(with_eased_dependency(OpamFile.parse(TEXT), "lib", Version.parse("3")))
+    assert eased == TEXT.replace('>= "9"', '>= "3"').replace('< "2"', '<= "3"')
+
+
+def test_every_mention_of_a_dependency_is_renamed() -> None:
+    renamed = str(with_renamed_dependency(OpamFile.parse(TEXT), "lib", "lab"))
+    assert renamed == TEXT.replace('"lib"   {', '"lab"   {').replace('| "lib"', '| "lab"')
+
+
+def test_what_is_not_there_changes_nothing() -> None:
+    assert str(with_eased_dependency(OpamFile.parse(TEXT), "gone", Version.parse("3"))) == TEXT
+    assert str(with_renamed_dependency(OpamFile.parse('synopsis: "x"\n'), "lib", "lab")) == 'synopsis: "x"\n'
