@@ -27,7 +27,7 @@ from solver.universe import PackageIndex, build_universe
 from solver.version import Version
 from tests.support.places import SHARED, kept_folder
 
-SAMPLE, SEED = 200, 2026
+SAMPLE, SEED = 205, 2026
 
 SUPERFLUOUS = "nobody needs it"
 

@@ -1,7 +1,7 @@
 """The whole repository is decidable: every package of the snapshot as a single root, under both rules.
 
-Each is solved with its optimum proved, or shown to be unsolvable. Every solution is replayed and certified,
-every failure explained.
+Each is solved with its optimum proved, or shown to be unsolvable. Every solution is replayed and certified;
+after that, every failure is explained.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import multiprocessing
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 from bench.snapshot import (
     BUILD,
@@ -29,9 +31,14 @@ from solver.explanation import explain
 from solver.optimise import solve
 from solver.package import Package
 from solver.replay import replay
-from solver.solution import Unsolvable
+from solver.solution import Solution
 from solver.universe import PackageIndex, build_universe
 from tests.support.places import SHARED
+
+T = TypeVar("T")
+
+Work: TypeAlias = Callable[[PackageIndex, str, Rule], T]
+"""What is done for one root."""
 
 LIMIT = 360.0
 """Seconds of wall time for one rule on two cores."""
@@ -43,15 +50,13 @@ class Verdict:
 
     Args:
         packages: how many were chosen; 0 where there is no answer.
-        why: the class of the reason where there is none, else empty.
         digest: of the chosen versions.
         seconds: wall time of universe and solution; ``processor`` the processor's time for the same.
-        checking: the processor's time to replay and certify a solution, or to explain that there is none.
+        checking: the processor's time to replay and certify a solution.
     """
 
     root: str
     packages: int
-    why: str
     digest: str
     seconds: float
     processor: float
@@ -69,23 +74,32 @@ def main() -> bool:
     good = True
     for rule in (WITH_DUNE, WITHOUT_DUNE):
         started = time.perf_counter()
-        verdicts = decide_all(index, index.names(), rule)
+        verdicts = shared(decide, index, index.names(), rule)
         wall = time.perf_counter() - started
-        write_table(verdicts, rule)
         print_summary(verdicts, rule, wall)
         good = good and wall < LIMIT
+        started = time.perf_counter()
+        unsolved = [verdict.root for verdict in verdicts if not verdict.packages]
+        reasons = dict(zip(unsolved, shared(reason, index, unsolved, rule), strict=True))
+        write_table(verdicts, reasons, rule)
+        print_reasons(reasons, time.perf_counter() - started)
     return good
 
 
-def decide_all(index: PackageIndex, names: Sequence[str], rule: Rule) -> list[Verdict]:
-    """The verdict on each root, sorted; the work is shared among the processors there are.
+def shared(work: Work[T], index: PackageIndex, names: Sequence[str], rule: Rule) -> list[T]:
+    """What ``work`` yields for each name, in their order; shared among the processors there are.
 
     The processes are forks, which see the packages that were read before they were made.
     """
     gc.collect()
     gc.freeze()  # what was read stays: looking for cycles among it would be the greater part of the work
     with multiprocessing.get_context("fork").Pool(os.cpu_count(), _take, (index, rule)) as pool:
-        return sorted(pool.imap_unordered(_decide_here, names, chunksize=8), key=lambda verdict: verdict.root)
+        return pool.map(partial(_here, work), names, chunksize=8)
+
+
+def reason(index: PackageIndex, name: str, rule: Rule) -> str:
+    """The class of the reason why one root has no answer."""
+    return str(explain(single_root(name, rule), index).cause.value)
 
 
 def decide(index: PackageIndex, name: str, rule: Rule) -> Verdict:
@@ -101,10 +115,8 @@ def decide(index: PackageIndex, name: str, rule: Rule) -> Verdict:
     solution = solve(universe)
     seconds, processor = time.perf_counter() - started, time.process_time() - processor
     checked = time.process_time()
-    why, chosen = "", list[Package]()
-    if isinstance(solution, Unsolvable):
-        why = explain(request, index).cause.value
-    else:
+    chosen: list[Package] = []
+    if isinstance(solution, Solution):
         replay(universe, solution)
         chosen = [choice.candidate.package for choice in solution.choices]
         broken = violations(request, chosen)
@@ -112,16 +124,17 @@ def decide(index: PackageIndex, name: str, rule: Rule) -> Verdict:
             raise AssertionError(f"{name} {rule.name}: {'; '.join(map(str, broken))}")
     checking = time.process_time() - checked
     digest = digest_of(package.identity for package in chosen)
-    return Verdict(name, len(chosen), why, digest, seconds, processor, checking)
+    return Verdict(name, len(chosen), digest, seconds, processor, checking)
 
 
-def write_table(verdicts: Sequence[Verdict], rule: Rule) -> None:
+def write_table(verdicts: Sequence[Verdict], reasons: Mapping[str, str], rule: Rule) -> None:
     """One line for each root, below build/."""
     path = BUILD / f"repository-{rule.name.replace(' ', '-')}.tsv"
     path.parent.mkdir(exist_ok=True)
-    lines = ["root\tpackages\twhy\tdigest\tseconds\tprocessor\tchecking"]
+    lines = ["root\tpackages\treason\tdigest\tseconds\tprocessor\tchecking"]
     lines += [
-        f"{v.root}\t{v.packages}\t{v.why}\t{v.digest}\t{v.seconds:.4f}\t{v.processor:.4f}\t{v.checking:.4f}"
+        f"{v.root}\t{v.packages}\t{reasons.get(v.root, '')}\t{v.digest}\t"
+        f"{v.seconds:.4f}\t{v.processor:.4f}\t{v.checking:.4f}"
         for v in verdicts
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -129,10 +142,10 @@ def write_table(verdicts: Sequence[Verdict], rule: Rule) -> None:
 
 def print_summary(verdicts: Sequence[Verdict], rule: Rule, wall: float) -> None:
     """What a reader wants to know of the table."""
-    unsolvable = Counter(verdict.why for verdict in verdicts if verdict.why)
+    solved = sum(bool(verdict.packages) for verdict in verdicts)
     print(
-        f"repository, {rule.name}: {len(verdicts)} roots, {len(verdicts) - unsolvable.total()} solved, "
-        f"{unsolvable.total()} unsolvable; {wall:.0f} s, {len(verdicts) / wall:.1f} roots/s, "
+        f"repository, {rule.name}: {len(verdicts)} roots, {solved} solved, "
+        f"{len(verdicts) - solved} unsolvable; {wall:.0f} s, {len(verdicts) / wall:.1f} roots/s, "
         f"{wall / LIMIT:.2f} x the limit of {LIMIT:.0f} s"
     )
     processor = sum(verdict.processor + verdict.checking for verdict in verdicts)
@@ -141,14 +154,19 @@ def print_summary(verdicts: Sequence[Verdict], rule: Rule, wall: float) -> None:
     for title, times in (
         ("universe and solution", [verdict.seconds for verdict in verdicts]),
         ("the same, processor time", [verdict.processor for verdict in verdicts]),
-        ("certified or explained, processor", [verdict.checking for verdict in verdicts]),
+        ("replay and certificate", [verdict.checking for verdict in verdicts]),
     ):
         figures = "".join(f"{quantile(times, part):>8.3f}" for part in (0.5, 0.95, 0.99, 1))
         print(f"  {title:<34}{figures}")
-    for why, number in unsolvable.most_common():
-        print(f"  {number:>6}  {why}")
     slowest = sorted(verdicts, key=lambda verdict: -verdict.processor)[:10]
     print(f"  slowest: {', '.join(f'{verdict.root} {verdict.processor:.2f}' for verdict in slowest)}")
+
+
+def print_reasons(reasons: Mapping[str, str], wall: float) -> None:
+    """How many roots have no answer for which class of reason."""
+    print(f"  {len(reasons)} without an answer, explained in {wall:.0f} s")
+    for cause, number in Counter(reasons.values()).most_common():
+        print(f"  {number:>6}  {cause}")
 
 
 def quantile(values: Sequence[float], part: float) -> float:
@@ -166,5 +184,5 @@ def _take(index: PackageIndex, rule: Rule) -> None:
     _index, _rule = index, rule
 
 
-def _decide_here(name: str) -> Verdict:
-    return decide(_index, name, _rule)
+def _here(work: Work[T], name: str) -> T:
+    return work(_index, name, _rule)

@@ -114,22 +114,33 @@ class _Search:
 
     def canonical(self, uses: Uses, costs: tuple[int, ...]) -> Uses:
         """The canonical one of all answers that cost what ``uses`` costs."""
-
-        solve = self.control.configuration.solve
-        solve.opt_mode = "enum," + ",".join(str(cost) for cost in costs)
-        solve.models = 1
+        some, every = self._consequences("brave"), self._consequences("cautious")
         settled: list[tuple[Any, bool]] = []
         for wishes in self._wishes():
             for wish in wishes:
                 if _grants(uses, wish):
                     settled += wish
                     break
-                better = self._answer([*settled, *wish])
+                if not _conceivable(wish, some, every):
+                    continue
+                better = self._answer([*settled, *wish], costs)
                 if better is not None:
                     uses = better
                     settled += wish
                     break
         return uses
+
+    def _consequences(self, mode: str) -> Uses:
+        """What some optimal answer has (``brave``), or every one (``cautious``), without trying them all."""
+        solve = self.control.configuration.solve
+        solve.enum_mode = mode
+        found: Uses = frozenset()
+        with self.control.solve(yield_=True) as handle:
+            for model in handle:
+                if model.optimality_proven:
+                    found = _uses(model)
+        solve.enum_mode = "auto"
+        return found
 
     def _wishes(self) -> Iterator[list[list[tuple[Any, bool]]]]:
         """For each package by name what is wished, best first: to be left out, or else its best version.
@@ -154,10 +165,12 @@ class _Search:
                     use = clingo.Function("use", [clingo.Number(index), clingo.Number(platform)])
                     yield [[(use, False)], [(use, True)]]
 
-    def _answer(self, assumptions: Sequence[tuple[Any, bool]]) -> Uses | None:
+    def _answer(self, assumptions: Sequence[tuple[Any, bool]], costs: tuple[int, ...]) -> Uses | None:
+        """An answer of these costs, as the optimum under assumptions: bounds are hard to search by."""
         with self.control.solve(assumptions=list(assumptions), yield_=True) as handle:
             for model in handle:
-                return _uses(model)
+                if model.optimality_proven:
+                    return _uses(model) if tuple(model.cost) == costs else None
         return None
 
 
@@ -169,12 +182,17 @@ def _uses(model: Any) -> Uses:
 
 def _grants(uses: Uses, wish: Sequence[tuple[Any, bool]]) -> bool:
     """Whether an answer is as ``wish`` has it."""
-    for atom, wanted in wish:
-        numbers = tuple(argument.number for argument in atom.arguments)
-        held = numbers in uses if atom.name == "use" else any(use[0] == numbers[0] for use in uses)
-        if held is not wanted:
-            return False
-    return True
+    return all(_holds(atom, uses) is wanted for atom, wanted in wish)
+
+
+def _conceivable(wish: Sequence[tuple[Any, bool]], some: Uses, every: Uses) -> bool:
+    """Whether a wish asks for nothing that no optimal answer has, and against nothing that each has."""
+    return all(_holds(atom, some) if wanted else not _holds(atom, every) for atom, wanted in wish)
+
+
+def _holds(atom: Any, uses: Uses) -> bool:
+    numbers = tuple(argument.number for argument in atom.arguments)
+    return numbers in uses if atom.name == "use" else any(use[0] == numbers[0] for use in uses)
 
 
 def _solution(problem: Problem, uses: Iterable[tuple[int, int]]) -> Solution:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.repository import decide, quantile
+from bench.repository import decide, quantile, reason, shared
 from bench.snapshot import WITH_DUNE, WITHOUT_DUNE
 from solver.formula import Comparison, Text, Variable
 from tests.solver.worlds import DUNE, World, package
@@ -40,9 +40,18 @@ WORLD = World(
     ],
 )
 def test_verdicts(root: str, with_dune: str, without: str) -> None:
-    told = [decide(WORLD, root, rule) for rule in (WITH_DUNE, WITHOUT_DUNE)]
-    assert [verdict.why for verdict in told] == [with_dune, without]
-    assert [bool(verdict.packages) for verdict in told] == [not with_dune, not without]
+    for rule, cause in ((WITH_DUNE, with_dune), (WITHOUT_DUNE, without)):
+        assert bool(decide(WORLD, root, rule).packages) == (not cause)
+        if cause:
+            assert reason(WORLD, root, rule) == cause
+
+
+def test_work_is_shared_in_order() -> None:
+    names = ["make-lib", "lost", "lib"] * 9
+    verdicts = shared(decide, WORLD, names, WITHOUT_DUNE)
+    assert [(verdict.root, bool(verdict.packages)) for verdict in verdicts] == [
+        (name, name != "lost") for name in names
+    ]
 
 
 def test_quantiles() -> None:

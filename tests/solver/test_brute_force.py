@@ -31,7 +31,7 @@ from tests.solver.worlds import DUNE, World, checksum, dependency, package, requ
 EXAMPLES = int(os.environ.get("MONO_EXAMPLES", "0"))
 """How many universes a nightly run takes for each test, in parts that the processors there are share."""
 
-PART = 2500
+PART = 1000
 
 PARTS = pytest.mark.parametrize("part", range(max(1, EXAMPLES // PART)))
 
