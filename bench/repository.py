@@ -146,11 +146,13 @@ def print_summary(verdicts: Sequence[Verdict], rule: Rule, wall: float) -> None:
     """What a reader wants to know of the table."""
     solved = sum(bool(verdict.packages) for verdict in verdicts)
     print(
-        f"repository, {rule.name}: {len(verdicts)} roots, {solved} solved, {len(verdicts) - solved} unsolvable; "
-        f"{wall:.0f} s, {len(verdicts) / wall:.1f} roots/s"
+        f"repository, {rule.name}: {len(verdicts)} roots, {solved} solved, "
+        f"{len(verdicts) - solved} unsolvable; {wall:.0f} s, {len(verdicts) / wall:.1f} roots/s"
     )
     alone = processor_time(verdicts) / PROCESSORS
-    print(f"  alone on {PROCESSORS} processors {alone:.0f} s, {alone / LIMIT:.2f} x the limit of {LIMIT:.0f} s")
+    print(
+        f"  alone on {PROCESSORS} processors {alone:.0f} s, {alone / LIMIT:.2f} x the limit of {LIMIT:.0f} s"
+    )
     print(f"  {'seconds':<34}{'median':>8}{'p95':>8}{'p99':>8}{'max':>8}")
     for title, times in (
         ("universe and solution", [verdict.seconds for verdict in verdicts]),

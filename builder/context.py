@@ -19,6 +19,9 @@ FORMAT = "mono-context"
 VERSION = 2
 FILE_NAME = "context.json"
 
+_DEEPEST = 200
+"""Levels of lists and objects in a need; what opam files say nests a few."""
+
 _HINT = "write the contexts anew with `mono contexts`"
 
 
@@ -335,7 +338,10 @@ class _Table:
 
     def needs(self, key: str) -> tuple[Need, ...]:
         """Needs as they are written; the certificate reads them."""
-        return tuple(table.taken() for table in self.tables(key))
+        needs = tuple(table.taken() for table in self.tables(key))
+        if any(_depth(need) > _DEEPEST for need in needs):
+            raise ContextError("nests too deep", place=self._at(key), hint=_HINT)
+        return needs
 
     def taken(self) -> Mapping[str, object]:
         """The object as it is."""
@@ -365,6 +371,16 @@ class _Table:
 
     def _at(self, key: str) -> str:
         return f"{self._place}: {key}"
+
+
+def _depth(value: object) -> int:
+    """How deep lists and objects nest; counted without recursion, as it may be very deep."""
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        inner = (part for part in level if isinstance(part, dict | list))
+        level = [each for part in inner for each in (part.values() if isinstance(part, dict) else part)]
+    return depth
 
 
 def _shown(value: object) -> str:

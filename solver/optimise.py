@@ -203,6 +203,7 @@ def _solution(problem: Problem, uses: Iterable[tuple[int, int]]) -> Solution:
     names = {choice.candidate.name for choice in choices}
     costs = {"several": len(choices) - len(names)}
     costs |= {wish: sum(problem.costs[index].get(wish, 0) for index in platforms) for wish in WISHES}
+    costs["compiler moved"] = min(costs["compiler moved"], 1)
     costs["packages"] = len(choices)
     return Solution(tuple(sorted(choices, key=_by_name)), costs)
 

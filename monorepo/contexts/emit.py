@@ -15,6 +15,7 @@ from monorepo.duniverse import DUNIVERSE
 from monorepo.duniverse.state import read_state, source_digest
 from monorepo.errors import DuniverseError, LockError, TargetError
 from monorepo.fetch.tree import remove
+from monorepo.lock.itself import refuse_uncertified
 from monorepo.lock.model import Lock
 
 _MADE_BY_MONO = (FILE_NAME, "dune-workspace", "build-record.json", "artefacts", "_work")
@@ -37,10 +38,11 @@ def emit_contexts(
     changed after they were pulled: the contexts take them as they are.
 
     Raises:
-        LockError: ``lock_file`` cannot be read.
+        LockError: ``lock_file`` cannot be read, or the lock breaks what it says of its own packages.
         DuniverseError: duniverse/ was not pulled for this lock.
         TargetError: contexts/ is a folder of the project's own.
     """
+    refuse_uncertified(lock)
     _refuse_a_folder_of_the_projects_own(project / FOLDER)
     files, folders = _inputs(lock, project, lock_file)
     _compare_with_lock(lock, project / DUNIVERSE, folders, warn)

@@ -140,7 +140,7 @@ class OpenProject:
         apart = None
         if solution.several():
             apart = NoAnswerError(self.project.request, self.index, self.stack.names(), single=True)
-        return Answer(composed.lock, text, composed.files, tuple(unreadable), apart)
+        return Answer(canonical(composed.lock), text, composed.files, tuple(unreadable), apart)
 
     def choose(self, request: Request) -> tuple[Universe, Solution]:
         """What there is to choose for ``request``, the project's own or another, and the best choice.

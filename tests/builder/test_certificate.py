@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.certificate import Need, Package, refuse_uncertified
+from builder.context import parse, render
 from builder.errors import ContextError
 from builder.versions import compare
 from solver.version import Version
+from tests.builder.projects import make_context, write_project
 from tests.solver.test_version import ASCENDING
 
 APP = Package("app", "dev", ({"package": "lib", "version": [">=", "2"]},))
@@ -77,3 +81,12 @@ def test_both_orders_of_versions_are_one(one: str, other: str) -> None:
     expected = (Version.parse(one) > Version.parse(other)) - (Version.parse(one) < Version.parse(other))
     found = compare(one, other)
     assert (found > 0) - (found < 0) == expected
+
+
+def test_needs_that_nest_absurdly_are_refused_where_they_are_read(tmp_path: Path) -> None:
+    write_project(tmp_path)
+    text = render(make_context(tmp_path)).replace(
+        '"needs": []', '"needs": [' + '{"all": [' * 240 + "]}" * 240 + "]"
+    )
+    with pytest.raises(ContextError, match="nests too deep"):
+        parse(text)

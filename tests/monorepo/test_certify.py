@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 
 from monorepo.errors import LockError
 from monorepo.lock.itself import certify_itself
-from monorepo.lock.model import Kind, Lock, LockedPackage
+from monorepo.lock.model import ExtraFile, ExtraSource, Kind, Lock, LockedPackage, Substitution
 from monorepo.lock.reader import load_lock
 from monorepo.lock.writer import write_lock
 from tests.monorepo.test_locking import Place, library
@@ -24,11 +25,17 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, Lock]:
             "lib.1": library(file="lib-1.tbz"),
             "lib.2": library("conflict-class: \"k\"\nconflicts: [\"spare\" {< \"1\"}]", '"deep" {>= "2"}', "lib-2.tbz"),
             "deep.1": library(file="deep-1.tbz"),
-            "deep.2": library('available: os = "linux"', file="deep-2.tbz"),
             "spare.1": library(file="spare.tbz"),
             "tool.1": library(depends='"lib" {= "2"} "spare" {os = "linux" & >= "1"}', file="tool.tbz"),
         }
     )  # fmt: skip
+    patch = b"--- a/x\n+++ b/x\n"
+    fields = f"""
+        available: os = "linux"
+        patches: ["fix.patch"]
+        extra-files: ["fix.patch" "sha256={hashlib.sha256(patch).hexdigest()}"]
+    """
+    place.publish({"deep.2": library(fields, file="deep-2.tbz")}, {"fix.patch": patch})
     place.root('depends: ["lib" {>= "2"} "tool"]')
     place.toml(
         '[[repositories]]\nname = "test"\nurl = "../repository"\n[solve]\nconstraints = ["deep {>= 1}"]\n'
@@ -53,10 +60,10 @@ def without(name: str) -> Callable[[Lock], Lock]:
     return lambda lock: replace(lock, packages=tuple(p for p in lock.packages if p.name != name))
 
 
-def not_vendored(name: str) -> Callable[[Lock], Lock]:
+def not_vendored(name: str, kind: Kind = Kind.VIRTUAL) -> Callable[[Lock], Lock]:
     def change(lock: Lock) -> Lock:
         sources = tuple(source for source in lock.sources if name not in source.packages)
-        return replace(changed(name, kind=Kind.VIRTUAL, directory=None)(lock), sources=sources)
+        return replace(changed(name, kind=kind, directory=None)(lock), sources=sources)
 
     return change
 
@@ -97,9 +104,17 @@ BY_OPAM_FILES: dict[str, tuple[Callable[[Lock], Lock], str]] = {
     "availability forgotten": (changed("deep", available=""), "its formulas are others"),
     "flags": (changed("lib", flags=("avoid-version",)), "its flags are others"),
     "repository": (changed("lib", repository=None), "it comes from test, not from None"),
-    "kind": (not_vendored("lib"), "it has a source, but is said to have none"),
+    "kind": (not_vendored("lib"), "it is said to be virtual, and is vendored"),
+    "provided": (not_vendored("lib", Kind.PROVIDED), "it is said to be provided, and is vendored"),
+    "of the compiler": (not_vendored("lib", Kind.COMPILER), "it is said to be compiler, and is vendored"),
     "dependency": (changed("lib", dependencies=("tool",)), "it does not need tool"),
     "source swapped": (source_changed(url="https://example.org/evil.tbz"), "its source is at"),
+    "mirror added": (source_changed(mirrors=("https://example.org/evil.tbz",)), "its source is at"),
+    "patch forgotten": (source_changed(patches=()), "its patches are others"),
+    "patch added": (source_changed(patches=("fix.patch", "other.patch")), "its patches are others"),
+    "carried file swapped": (source_changed(extra_files=(ExtraFile("fix.patch", "0" * 64),)), "the files that its repository carries"),
+    "extra source added": (source_changed(extra_sources=(ExtraSource("x", "https://e/x", (), (f"md5={'0' * 32}",)),)), "its extra sources are others"),
+    "substitution added": (source_changed(substitutions=(Substitution("x", ()),)), "its substitutions are others"),
     "checksum": (source_changed(checksums=(f"sha256={'0' * 64}",)), "its source has other checksums"),
     "subpath": (source_changed(subpath="other"), "its source is the folder None of its archive"),
 }  # fmt: skip

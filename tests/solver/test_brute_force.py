@@ -158,6 +158,7 @@ def costs(universe: Universe, chosen: Solution) -> dict[str, int]:
         told[role] += others.index(candidate)
         told["avoided"] += candidate.avoided
         told["compiler moved" if compiler else "moved"] += bool(kept.get(candidate.name))
+        told["compiler moved"] = min(told["compiler moved"], 1)
         told["added"] += bool(preferences.kept) and candidate.name not in preferences.kept
     return told
 

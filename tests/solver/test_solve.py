@@ -58,6 +58,7 @@ def kept(*identities: str) -> dict[str, frozenset[Version]]:
     return {name: frozenset({Version.parse(version)}) for name, _, version in split}
 
 
+COMPILER = frozenset({"compiler"})
 FOREIGN = package("make-lib.1", dune=False)
 SHARED = Source("https://example.org/mono.tbz", checksums=(checksum("mono2"),))
 SHARED_OLD = Source("https://example.org/mono-1.tbz", checksums=(checksum("mono1"),))
@@ -118,6 +119,12 @@ SCENARIOS = [
              [package("lib.1"), package("lib.2"), package("other.1"), package("other.2")],
              {"lib": "2", "other": "1"}, ("lib >= 2", "other"),
              {"preferences": Preferences(kept=kept("lib.1", "other.1"))}),
+    Scenario("another compiler is one change, however many packages make it up",
+             [package("ocaml.1", flags=COMPILER), package("ocaml.2", "core", flags=COMPILER),
+              package("ocaml.3", "core", flags=COMPILER), package("core.2", flags=COMPILER),
+              package("core.3", flags=COMPILER), package("lib.1", "ocaml < 2"), package("lib.2", "ocaml >= 2")],
+             {"ocaml": "2", "core": "3", "lib": "2"}, ("ocaml < 3", "lib"),
+             {"preferences": Preferences(kept=kept("ocaml.3", "core.2", "lib.2"))}),
     Scenario("what is new to the lock is the newest that moves nothing",
              [package("lib.1"), package("lib.2"), package("new.1"), package("new.2", "lib >= 2")],
              {"lib": "1", "new": "1"}, ("lib", "new"),

@@ -236,8 +236,6 @@ def check_lock(settings: Settings, as_json: bool) -> None:
         git = wiring.git(settings.cache)
         report = locking.check_lock(settings.directory, cache=settings.cache, http=http, git=git)
     changes = [click.unstyle(line) for line in change_lines(difference(report.lock, report.fresh))]
-    if not changes and report.lock != report.fresh:
-        changes = ["the order of what it holds is another"]
     broken = [str(violation) for violation in report.violations]
     broken += [f"mono.lock.files/{name} is missing or damaged" for name in report.damaged]
     if as_json:
