@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from monorepo.lock.keeping import Keeping
     from monorepo.states import ChosenStates, States
     from solver.certificate import Violation
+    from solver.request import Restriction
     from solver.universe import Rejection
 
 
@@ -32,6 +33,7 @@ class LockReport:
     """What `lock_project` did: the lock, what was there before, and whether anything changed.
 
     ``unreadable`` are versions of locked packages that were passed over, as their opam files are malformed;
+    ``unheard`` are bounds of the project on names that no repository has, with the nearest names;
     ``apart`` tells, where some packages have several versions, why one will not do; ``states`` are those of
     the repositories that were asked for.
     """
@@ -42,6 +44,7 @@ class LockReport:
     unreadable: tuple[Rejection, ...] = ()
     apart: NoAnswerError | None = None
     states: ChosenStates | None = None
+    unheard: tuple[tuple[Restriction, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ def lock_project(
         MonoError: what is asked for is impossible, cannot be read, or has no answer; the old lock stays.
     """
     freshness = Freshness(folder, cache)
-    before = old_lock(folder)
+    before = old_lock(folder, upgrade=upgrade)
     if before is not None and not (upgrade or update or lowest or states) and freshness.holds():
         return LockReport(before, before, changed=False)
 
@@ -115,7 +118,7 @@ def lock_project(
         raise LockError(reason, FILE, "the old lock, if any, is still there") from error
     carried = [f"{FILES_FOLDER}/{digest}" for digest in answer.files]
     freshness.note(begun, carried, project.repositories, open_project.stack)
-    return LockReport(answer.lock, before, changed, answer.unreadable, answer.apart, chosen)
+    return LockReport(answer.lock, before, changed, answer.unreadable, answer.apart, chosen, answer.unheard)
 
 
 def keeping_of(
@@ -166,11 +169,14 @@ def _carried(folder: Path, name: str) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def old_lock(folder: Path) -> Lock | None:
-    """The lock that is there; None where there is none, or where it is damaged and is to be written anew.
+def old_lock(folder: Path, *, upgrade: bool = False) -> Lock | None:
+    """The lock that is there, None where there is none: what it says is kept.
+
+    So one that cannot be read is no reason to choose all anew in silence; ``upgrade``, which does so anyway,
+    takes it for none, unless a newer mono wrote it.
 
     Raises:
-        LockError: it is of a later format, which a lock of this mono's would replace.
+        LockError: it is damaged, or of another format.
     """
     if not (folder / FILE).exists():
         return None
@@ -181,7 +187,10 @@ def old_lock(folder: Path) -> Lock | None:
             raise LockError(
                 "a newer mono wrote this lock", FILE, "update mono, or delete the lock to begin anew"
             ) from error
-        return None
+        if upgrade:
+            return None
+        hint = "restore it, from version control say; or let mono lock --upgrade choose all anew"
+        raise LockError(error.reason, error.place, hint, error.details) from error
 
 
 def _is_newer(path: Path) -> bool:

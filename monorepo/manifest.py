@@ -13,7 +13,8 @@ from monorepo.document import Table, decode, line_of_text, nearest_hint, read_do
 from monorepo.errors import ManifestError, TargetError
 from monorepo.repository_url import ImpossibleUrlError, RepositorySetting, repository_setting
 from monorepo.targets.definition import Target
-from solver.formula import Value
+from solver.formula import AllOf, AnyOf, Condition, Value
+from solver.formula import Text as FilterText
 from solver.request import Restriction
 
 FILE = "mono.toml"
@@ -134,7 +135,23 @@ def _restriction(text: str, place: str, written: str, example: str) -> Restricti
     if dependency.condition is None:
         hint = f"write it as in {example}; dependencies belong in an opam file"
         raise ManifestError(f'"{written}" bounds nothing', place, hint)
+    bare = _bare_version(dependency.condition)
+    if bare is not None:
+        raise ManifestError(
+            f'"{written}" compares {bare} with nothing', place, f"write = {bare}, or >= {bare}"
+        )
     return Restriction(dependency.name, dependency.condition, text, place)
+
+
+def _bare_version(condition: Condition) -> str | None:
+    """A version that stands where a bound should; as a filter it would be neither true nor false."""
+    match condition:
+        case FilterText(text):
+            return text
+        case AllOf(parts) | AnyOf(parts):
+            return next((bare for part in parts if (bare := _bare_version(part)) is not None), None)
+        case _:
+            return None
 
 
 def _manifest(top: Table, text: str, folder: Path) -> Manifest:

@@ -83,6 +83,12 @@ def _reading(setting: RepositorySetting) -> Iterator[None]:
         raise RepositoryError(
             error.reason, f'repository "{setting.name}" ({setting.url})', "check its url in mono.toml"
         ) from error
+    except RepositoryError as error:
+        place = f'repository "{setting.name}" ({setting.url})'
+        if error.place == place:
+            raise
+        hint = error.hint or "check its url in mono.toml, and the network"
+        raise RepositoryError(error.reason, place, hint, error.details) from error
 
 
 def _download(setting: RepositorySetting, cache: Path, http: Http, known: LockedRepository | None) -> Path:

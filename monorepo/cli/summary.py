@@ -57,10 +57,20 @@ def apart_lines(lock: Lock) -> Iterator[str]:
             yield f"no one version of {name} will do for all targets: {told}"
 
 
-def change_lines(difference: Difference, causes: Causes | None = None) -> Iterator[str]:
-    """One line for each repository, package and source that changed, and its causes where these are known."""
+def change_lines(
+    difference: Difference, causes: Causes | None = None, *, brief: bool = False
+) -> Iterator[str]:
+    """One line for each repository, package and source that changed, and its causes where these are known.
+
+    A ``brief`` account has the versions, what becomes of packages, and other states of repositories; not what
+    else is recorded of them.
+    """
     changed, added, removed = _colored("~", "yellow"), _colored("+", "green"), _colored("-", "red")
-    lines = [f"{changed} repository {repository_change(was, now)}" for was, now in difference.repositories]
+    lines = [
+        f"{changed} repository {repository_change(was, now)}"
+        for was, now in difference.repositories
+        if not (brief and _is_folder(was) and _is_folder(now))
+    ]
     for package in difference.added:
         lines.append(f"{added} {package.name} {package.version}")
         lines += _indented(causes.of_added(package) if causes else ())
@@ -70,6 +80,11 @@ def change_lines(difference: Difference, causes: Causes | None = None) -> Iterat
     for was, now in difference.updated:
         lines.append(f"{changed} {now.name} {was.version} -> {now.version}")
         lines += _indented(causes.of_updated(was, now) if causes else ())
+    if brief:
+        kinds = ((was, now) for was, now in difference.recorded if was.kind is not now.kind)
+        lines += [f"{changed} {now.name} {now.version}: {was.kind} -> {now.kind}" for was, now in kinds]
+        yield from lines
+        return
     lines += [f"{changed} {line}" for line in _recorded(difference, causes)]
     lines += [f"{changed} source of {directory}" for directory in difference.sources]
     yield from lines or (f"{changed} {part.replace('_', ' ')}" for part in difference.others)
@@ -101,9 +116,15 @@ def repository_change(was: LockedRepository | None, now: LockedRepository | None
         return f"{now.name} is new, at {_state(now)}"
     if was.url != now.url:
         return f"{now.name} {was.url} -> {now.url}"
-    if now.commit is None and not now.url.endswith(ARCHIVE_SUFFIXES):
+    if _is_folder(now):
         return f"{now.name}: other things were read of it"  # the hash of a folder covers what was asked of it
     return f"{now.name} {_state(was)} -> {_state(now)}"
+
+
+def _is_folder(repository: LockedRepository | None) -> bool:
+    return (
+        repository is not None and repository.commit is None and not repository.url.endswith(ARCHIVE_SUFFIXES)
+    )
 
 
 def _state(repository: LockedRepository) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -30,7 +30,7 @@ from solver.certificate import Violation
 from solver.optimise import solve
 from solver.package import Package
 from solver.replay import replay
-from solver.request import Request
+from solver.request import Request, Restriction
 from solver.solution import Solution, Unsolvable
 from solver.universe import PackageIndex, Rejection, Universe, Unreadable, Why, build_universe
 
@@ -84,7 +84,8 @@ class Answer:
     """A certified lock, its text, and files to keep beside it by sha256.
 
     ``unreadable`` are versions of its packages that were passed over; ``apart`` tells, where some packages
-    have several versions, why one will not do.
+    have several versions, why one will not do; ``unheard`` are bounds of the project on names that no
+    repository has, with the nearest names.
     """
 
     lock: Lock
@@ -92,6 +93,7 @@ class Answer:
     files: Mapping[str, bytes]
     unreadable: tuple[Rejection, ...]
     apart: NoAnswerError | None = None
+    unheard: tuple[tuple[Restriction, tuple[str, ...]], ...] = ()
 
 
 class OpenProject:
@@ -140,7 +142,8 @@ class OpenProject:
         apart = None
         if solution.several():
             apart = NoAnswerError(self.project.request, self.index, self.stack.names(), single=True)
-        return Answer(canonical(composed.lock), text, composed.files, tuple(unreadable), apart)
+        unheard = tuple(self._unheard())
+        return Answer(canonical(composed.lock), text, composed.files, tuple(unreadable), apart, unheard)
 
     def choose(self, request: Request) -> tuple[Universe, Solution]:
         """What there is to choose for ``request``, the project's own or another, and the best choice.
@@ -178,6 +181,15 @@ class OpenProject:
         other.stack = in_state(self.stack, setting, commit, cache=self.cache, git=self.git)
         other.commits = {**self.commits, setting.name: commit}
         return other
+
+    def _unheard(self) -> Iterator[tuple[Restriction, tuple[str, ...]]]:
+        """Bounds on what nobody has: they hold of nothing, and are misspelt more often than not."""
+        roots = {root.name for root in self.project.roots}
+        for bound in self.project.request.restrictions:
+            if bound.name not in roots and not self.index.packages(bound.name):
+                from solver.repair import nearest
+
+                yield bound, nearest(bound.name, self.stack.names())
 
     def _checked(self, lock: Lock) -> str:
         """The text of a lock; one that breaks the metadata, or that could not be read again, is refused."""

@@ -29,7 +29,7 @@ def certify_itself(lock: Lock) -> tuple[Violation, ...]:
         answer = [Locked(package_of(locked), locked.used_for) for locked in lock.packages]
         return certify(_request(lock, answer), answer)
     except OpamSyntaxError as error:
-        raise LockError(error.reason, error.place, "run mono lock to make it anew") from error
+        raise LockError(error.reason, error.place, "run mono lock, which keeps what can stay") from error
 
 
 def refuse_uncertified(lock: Lock) -> None:
@@ -39,7 +39,7 @@ def refuse_uncertified(lock: Lock) -> None:
         raise LockError(
             "the lock breaks what it says of its own packages",
             FILE,
-            "run mono lock to make it anew",
+            "run mono lock, which keeps what can stay",
             tuple(str(violation) for violation in violations),
         )
 

@@ -27,7 +27,7 @@ _CHECKSUM = re.compile(r"md5=[0-9a-f]{32}|sha256=[0-9a-f]{64}|sha512=[0-9a-f]{12
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_AGAIN = "run mono lock to make it anew"
+_AGAIN = "restore it, or run mono lock --upgrade to choose all anew"
 
 
 def load_lock(folder: Path) -> Lock:
@@ -64,7 +64,7 @@ def _revision(top: Table) -> int:
     format_, revision = top.number("format"), top.number("revision")
     if format_ < 0 or revision < 0 or not SpecifierSet(READABLE).contains(f"{format_}.{revision}"):
         reason = f"this lock is of format {format_}, and this mono reads {READABLE}"
-        raise top.unacceptable("format", reason, "update mono, or run mono lock to make the lock anew")
+        raise top.unacceptable("format", reason, "update mono, or run mono lock --upgrade to choose all anew")
     return revision
 
 

@@ -155,6 +155,8 @@ REFUSED = [
     ('[solve]\nocaml = "5.2"', 2, '"5.2" is no bound', ">= "),
     ('[solve]\nocaml = ""', 2, "bounds nothing", ""),
     ('[solve]\nconstraints = [\n  "lwt",\n]', 3, '"lwt" bounds nothing', "opam file"),
+    ('[solve]\nocaml = "5"', 2, '"5" compares 5 with nothing', "write = 5, or >= 5"),
+    ('[solve]\nconstraints = ["lwt {\\"5.6.0\\"}"]', 2, "compares 5.6.0 with nothing", "write = 5.6.0"),
     ('[solve]\nconstraints = ["lwt {"]', 2, "expected", "lwt {"),
     ('[solve]\nconstraints = ["lwt | re {>= 1}"]', 2, "one package", "lwt {"),
     ('[solve]\nprovided = ["ocamlfind {>= 1}"]', 2, "cannot name a package", "solve.constraints"),

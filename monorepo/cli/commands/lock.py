@@ -185,12 +185,15 @@ def make_lock(settings: Settings, as_json: bool = False, options: LockOptions = 
     if report.states is not None:
         _tell_states(report.states, talk)
     if report.changed and report.before is not None:
-        for line in change_lines(difference(report.before, report.lock)):
+        for line in change_lines(difference(report.before, report.lock), brief=not settings.verbose):
             talk.say(f"  {line}")
     for rejection in report.unreadable:
         talk.say(
             f"passed over {rejection.name} {rejection.version}, which cannot be read: {rejection.detail}"
         )
+    for bound, near in report.unheard:
+        meant = f": did you mean {' or '.join(near)}?" if near else ""
+        talk.warn(f"{bound.place}: no repository has a package {bound.name}{meant}")
     for line in apart_lines(report.lock):
         talk.warn(line)
     if report.apart is not None and settings.verbose:
