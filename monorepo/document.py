@@ -5,7 +5,6 @@ tomllib reads, for it is fast; once something is wrong tomlkit, which keeps ever
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from monorepo.errors import MonoError
+from solver import spelling
 from solver.formula import Value
 
 Path: TypeAlias = "tuple[str | int, ...]"
@@ -161,18 +161,22 @@ class Table:
         return error
 
 
+_FEW = 20
+"""More names than these are no help to whoever looks for one."""
+
+
 def nearest_hint(word: str, known: Iterable[str]) -> str:
-    """``did you mean …?``, or all there is to choose from."""
+    """``did you mean …?``, or all there is to choose from where that is not much."""
     choices = sorted(known)
     near = nearest(word, choices)
     if near is not None:
         return f'did you mean "{near}"?'
-    return f"known here: {', '.join(choices)}" if choices else ""
+    return f"known here: {', '.join(choices)}" if 0 < len(choices) <= _FEW else ""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The word among ``known`` that ``word`` may be a slip for; None where none is near."""
-    return next(iter(difflib.get_close_matches(word, sorted(known), n=1)), None)
+    return next(iter(spelling.nearest(word, known, most=1)), None)
 
 
 def dotted(path: Path) -> str:
@@ -204,9 +208,9 @@ def line_of(text: str, path: Path) -> int:
 def line_of_text(text: str, path: Path, value: str) -> int:
     """`line_of` a string, at once where its plain spelling is seen exactly once."""
     spelled = value.replace("\\", "\\\\").replace('"', '\\"')
-    for spelling in (f'"{spelled}"', f"'{value}'"):
-        if text.count(spelling) == 1:
-            before, _, _ = text.partition(spelling)
+    for written in (f'"{spelled}"', f"'{value}'"):
+        if text.count(written) == 1:
+            before, _, _ = text.partition(written)
             if "#" not in before.rpartition("\n")[2]:
                 return before.count("\n") + 1
     return line_of(text, path)

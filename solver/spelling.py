@@ -1,0 +1,24 @@
+"""Which of the names there are may be meant by one that is not."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+_ALIKE = 0.7
+"""As `difflib.SequenceMatcher.ratio` counts: ``cohtp`` and ``cohttp`` have 0.9, ``core`` and ``re`` 0.67."""
+
+
+def nearest(word: str, known: Iterable[str], most: int = 3) -> tuple[str, ...]:
+    """At most so many names that ``word`` may be a slip for, the most alike first.
+
+    Those that differ by case, dashes or underscores alone come before all others.
+    """
+    names = sorted(known)
+    same = [name for name in names if _plain(name) == _plain(word)]
+    near = difflib.get_close_matches(word, names, n=most, cutoff=_ALIKE)
+    return tuple(dict.fromkeys((*same, *near)))[:most]
+
+
+def _plain(name: str) -> str:
+    return name.casefold().replace("-", "").replace("_", "")

@@ -1,0 +1,24 @@
+"""Which names are offered for one that is not there."""
+
+from __future__ import annotations
+
+import pytest
+
+from solver.spelling import nearest
+
+NAMES = ("cohttp", "cohttp-lwt", "core", "dune", "extunix", "lwt", "lwt_ppx", "osh", "re")
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("cohtp", ("cohttp",)),
+        ("Cohttp", ("cohttp",)),
+        ("LWT", ("lwt",)),
+        ("lwt-ppx", ("lwt_ppx",)),
+        ("nosuch", ()),
+        ("cor", ("core",)),
+    ],
+)
+def test_nearest(word: str, expected: tuple[str, ...]) -> None:
+    assert nearest(word, NAMES) == expected
