@@ -145,12 +145,15 @@ def write_table(verdicts: Sequence[Verdict], reasons: Mapping[str, str], rule: R
 def print_summary(verdicts: Sequence[Verdict], rule: Rule, wall: float) -> None:
     """What a reader wants to know of the table."""
     solved = sum(bool(verdict.packages) for verdict in verdicts)
+    unsolvable = len(verdicts) - solved
     print(
-        f"repository, {rule.name}: {len(verdicts)} roots, {solved} solved, {len(verdicts) - solved} unsolvable; "
+        f"repository, {rule.name}: {len(verdicts)} roots, {solved} solved, {unsolvable} unsolvable; "
         f"{wall:.0f} s, {len(verdicts) / wall:.1f} roots/s"
     )
     alone = processor_time(verdicts) / PROCESSORS
-    print(f"  alone on {PROCESSORS} processors {alone:.0f} s, {alone / LIMIT:.2f} x the limit of {LIMIT:.0f} s")
+    print(
+        f"  alone on {PROCESSORS} processors {alone:.0f} s, {alone / LIMIT:.2f} x the limit of {LIMIT:.0f} s"
+    )
     print(f"  {'seconds':<34}{'median':>8}{'p95':>8}{'p99':>8}{'max':>8}")
     for title, times in (
         ("universe and solution", [verdict.seconds for verdict in verdicts]),
