@@ -145,9 +145,10 @@ def write_table(verdicts: Sequence[Verdict], reasons: Mapping[str, str], rule: R
 def print_summary(verdicts: Sequence[Verdict], rule: Rule, wall: float) -> None:
     """What a reader wants to know of the table."""
     solved = sum(bool(verdict.packages) for verdict in verdicts)
+    unsolvable = len(verdicts) - solved
     print(
-        f"repository, {rule.name}: {len(verdicts)} roots, {solved} solved, "
-        f"{len(verdicts) - solved} unsolvable; {wall:.0f} s, {len(verdicts) / wall:.1f} roots/s"
+        f"repository, {rule.name}: {len(verdicts)} roots, {solved} solved, {unsolvable} unsolvable; "
+        f"{wall:.0f} s, {len(verdicts) / wall:.1f} roots/s"
     )
     alone = processor_time(verdicts) / PROCESSORS
     print(
