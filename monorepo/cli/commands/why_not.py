@@ -47,7 +47,8 @@ def _lines(told: WhyNot) -> Iterator[str]:
         yield f"{asked} cannot be had:"
         yield from (f"  {line}" for line in derivation(told.impossible))
     else:
-        yield f"{asked} can be had, and this would change:"
+        where = f" on {', '.join(told.targets)} alone" if told.targets else ""
+        yield f"{asked} can be had{where}, and this would change:"
         yield from (f"  {_change(change)}" for change in told.changes)
         yield from (_cause(told, cause) for cause in told.causes)
 
@@ -75,6 +76,8 @@ def _cause(told: WhyNot, cause: Cause) -> str:
             )
         case Because.NEWER:
             return f"mono lock --upgrade takes {name} {versions}, which is newer"
+        case Because.APART:
+            return f"mono lock --upgrade takes {name} {versions}: one version for all targets comes first"
         case Because.SETS_BACK:
             back = ", ".join(
                 f"{now.name} back from {was.version} to {now.version}"
@@ -101,6 +104,7 @@ def _row(told: WhyNot) -> dict[str, object]:
     return {
         "asked": write(told.asked),
         "answer": answer,
+        "targets": list(told.targets),
         "changes": list(_change_rows(told.changes)),
         "causes": [
             {"because": cause.because.name.lower(), "text": _cause(told, cause)} for cause in told.causes
