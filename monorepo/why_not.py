@@ -87,7 +87,7 @@ def why_not(folder: Path, asked: Dependency, *, cache: Path, http: Http, git: Gi
     on those of them on which it can.
 
     Raises:
-        RepositoryError: no repository has the package, or such a version of it.
+        RepositoryError: it is a root, or no repository has the package, or such a version of it.
         MonoError: there is no lock, or the project cannot be read or solved.
     """
     lock = load_lock(folder)
@@ -147,6 +147,12 @@ class _Question:
 
     def _refuse_unknown(self) -> None:
         name, stack = self.asked.name, self.project.stack
+        for root in self.request.roots:
+            if root.name == name:
+                hint = "the project says itself which version that is; repositories are not asked for it"
+                raise RepositoryError(
+                    f"{name} is a root of the project, in version {root.version}", hint=hint
+                )
         versions = [package.version for package in self.project.index.packages(name)]
         if not versions:
             near = nearest(name, stack.names())

@@ -155,6 +155,15 @@ def test_what_no_repository_has_is_refused(place: Place) -> None:
         ask(place, "lib.4")
 
 
+def test_a_root_is_no_package_of_a_repository(place: Place) -> None:
+    place.publish({"app.2": library()})
+    place.root("depends: []")
+    place.lock()
+    assert ask(place, "app").locked
+    with pytest.raises(RepositoryError, match="app is a root of the project, in version dev"):
+        ask(place, "app.2")
+
+
 def test_outdated_packages_are_told_with_what_holds_them(place: Place) -> None:
     place.publish({f"{name}.1": library(file=f"{name}-1.tbz") for name in ("lib", "free", "deep", "gone")})
     place.publish({"free.1": library(depends='"gone"', file="free-1.tbz")})

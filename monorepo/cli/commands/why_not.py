@@ -26,6 +26,8 @@ def command(context: click.Context, package: str, as_json: bool) -> None:
     asked for too: 'lwt {>= 5.9}'.
     """
     settings = settings_of(context)
+    if "" in package.strip().split(".", 1):
+        raise click.UsageError(f'"{package}" names no package, or no version behind its dot', context)
     asked = asked_in(package)
     with wiring.http() as http:
         told = why_not(
