@@ -38,9 +38,11 @@ class Outcome:
     versions: Mapping[str, str]
     failure: NoAnswerError | None = None
 
-    def equals(self, other: Outcome) -> bool:
-        """Whether both are the same; one failure is as good as another."""
-        return self.versions == other.versions and (self.failure is None) is (other.failure is None)
+    def is_like(self, good: Outcome, bad: Outcome) -> bool:
+        """Whether it is as ``good``, which has an answer; versions count only where ``bad`` has one too."""
+        if self.failure is not None or bad.failure is not None:
+            return self.failure is None
+        return self.versions == good.versions
 
 
 class Change(StrEnum):
@@ -51,7 +53,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Culprit:
-    """The commit after which the outcome is another.
+    """The commit after which the outcome is another; where the bad end has no answer, there is none after it.
 
     ``files`` are those it changed of packages that were looked at; ``before`` is the outcome at its first
     parent, ``parent``; ``after`` is its own.
@@ -79,7 +81,8 @@ def bisect_project(
 ) -> Culprit:
     """Find where the outcome of solving the project in ``folder`` stops being what it was.
 
-    The other repositories stay in the state that the lock records; no version is kept.
+    Where there is no answer at ``bad``, that alone is another outcome; else other versions are. The other
+    repositories stay in the state that the lock records; no version is kept.
 
     Args:
         packages: whose versions count; without any, those of the whole answer. Packages that the project
@@ -200,14 +203,15 @@ class _Search:
         good, bad = len(self.line) - 1, 0
         self._ask_for(packages)
         before, after = self._good(), self._state(bad)
-        if after.outcome.equals(before.outcome):
+        first, last = before.outcome, after.outcome
+        if last.is_like(first, last):
             ends = f"{self.line[good].identifier[:12]} and {self.line[bad].identifier[:12]}"
             raise RepositoryError(f"the outcome is the same at {ends}", _place(self.setting), _SAME)
         while good - bad > 1:
             tell(good - bad, (good - bad - 1).bit_length())
             middle = (good + bad) // 2
             state = self._state(middle)
-            if state.outcome.equals(before.outcome):
+            if state.outcome.is_like(first, last):
                 good, before = middle, state
             else:
                 bad, after = middle, state

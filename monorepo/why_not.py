@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -25,6 +25,7 @@ from solver.reduction import Reduction, Wanted
 from solver.replay import replay
 from solver.request import Preferences, Request, package_variables
 from solver.solution import Solution
+from solver.universe import Candidate
 from solver.version import Version
 
 Change: TypeAlias = "tuple[LockedPackage | None, LockedPackage | None]"
@@ -38,6 +39,7 @@ class Because(Enum):
     KEPT = "the lock keeps another version, though this one could be taken"
     AVOIDED = "its authors ask not to choose it"
     NEWER = "a newer version is taken"
+    APART = "the package would have another version on each target, not one for all"
     SETS_BACK = "other packages, which come first, would be older"
 
 
@@ -59,6 +61,7 @@ class WhyNot:
         changes: how the lock would change with it, from what `mono lock` would lock now.
         causes: why the best answer is without it.
         impossible: why it cannot be had; None where it can.
+        targets: where alone it can be had; empty where that is on every target.
     """
 
     asked: Dependency
@@ -66,6 +69,7 @@ class WhyNot:
     changes: tuple[Change, ...] = ()
     causes: tuple[Cause, ...] = ()
     impossible: NoAnswerError | None = None
+    targets: tuple[str, ...] = ()
 
 
 def asked_in(word: str) -> Dependency:
@@ -79,8 +83,11 @@ def asked_in(word: str) -> Dependency:
 def why_not(folder: Path, asked: Dependency, *, cache: Path, http: Http, git: Git) -> WhyNot:
     """Solve the project in ``folder`` with ``asked`` for as well, everything else kept as it is locked.
 
+    What is locked already is asked for where it is used, what is not on every target; where that cannot be,
+    on those of them on which it can.
+
     Raises:
-        RepositoryError: no repository has the package, or such a version of it.
+        RepositoryError: it is a root, or no repository has the package, or such a version of it.
         MonoError: there is no lock, or the project cannot be read or solved.
     """
     lock = load_lock(folder)
@@ -94,7 +101,8 @@ class _Question:
         self.asked = asked
         self.request = project.project.request
         reductions = (Reduction(package_variables(p, own=False)) for p in self.request.platforms)
-        found = (reduction.wanted(asked, asked.name, Version.parse("")) for reduction in reductions)
+        found = [reduction.wanted(asked, asked.name, Version.parse("")) for reduction in reductions]
+        self.asking = frozenset(number for number, wanted in enumerate(found) if wanted is not None)
         self.wanted: tuple[Wanted, ...] = tuple(wanted for wanted in found if wanted is not None)
 
     def answer(self, locked: Sequence[LockedPackage]) -> WhyNot:
@@ -103,15 +111,48 @@ class _Question:
             return WhyNot(self.asked, found)
         self._refuse_unknown()
         before = self._packages(self.request)
+        sought = self._used(before) or self.asking
         try:
-            after = self._packages(self._with_it(self.request))
+            self.project.choose(self._with_it(self.request, sought))
         except NoAnswerError as error:
-            return WhyNot(self.asked, impossible=error)
+            sought = self._possible(sought)
+            if not sought:
+                return WhyNot(self.asked, impossible=error)
+        after = self._packages(self._with_it(self.request, sought))
         changes = tuple((was, now) for was, now in paired(before, after) if _version(was) != _version(now))
-        return WhyNot(self.asked, (), changes, tuple(self._causes(before)))
+        targets = () if self._is_everywhere(sought) else self._targets(sought)
+        return WhyNot(self.asked, (), changes, tuple(self._causes(before, sought)), targets=targets)
+
+    def _used(self, packages: Sequence[LockedPackage]) -> frozenset[int]:
+        """The platforms where the package is used that ask for it."""
+        targets = {target for p in packages if p.name == self.asked.name for target in p.used_for}
+        return frozenset(n for n in self.asking if targets.intersection(self._targets({n})))
+
+    def _possible(self, sought: frozenset[int]) -> frozenset[int]:
+        """Those of several platforms where it can be had, and so together: each may have its own versions."""
+        return frozenset(n for n in sought if len(sought) > 1 and self._is_possible(n))
+
+    def _is_possible(self, platform: int) -> bool:
+        try:
+            self.project.choose(self._with_it(self.request, {platform}))
+        except NoAnswerError:
+            return False
+        return True
+
+    def _targets(self, platforms: Set[int]) -> tuple[str, ...]:
+        return tuple(sorted(t for number in platforms for t in self.request.platforms[number].targets))
+
+    def _is_everywhere(self, platforms: Set[int]) -> bool:
+        return len(platforms) == len(self.request.platforms)
 
     def _refuse_unknown(self) -> None:
         name, stack = self.asked.name, self.project.stack
+        for root in self.request.roots:
+            if root.name == name:
+                hint = "the project says itself which version that is; repositories are not asked for it"
+                raise RepositoryError(
+                    f"{name} is a root of the project, in version {root.version}", hint=hint
+                )
         versions = [package.version for package in self.project.index.packages(name)]
         if not versions:
             near = nearest(name, stack.names())
@@ -126,7 +167,7 @@ class _Question:
                     hint = f'did you mean "{near}"?' if near else hint
             raise RepositoryError(f"no repository has such a version of {name}: there is {there}", hint=hint)
 
-    def _causes(self, before: Sequence[LockedPackage]) -> Iterator[Cause]:
+    def _causes(self, before: Sequence[LockedPackage], platforms: frozenset[int]) -> Iterator[Cause]:
         """Ask again without this wish or that, until the version comes of itself."""
         name = self.asked.name
         if all(package.name != name for package in before):
@@ -135,22 +176,26 @@ class _Question:
         _, sought = self.project.choose(
             replace(self.request, preferences=replace(self.request.preferences, sought=frozenset({name})))
         )
-        kept = tuple(Version.parse(package.version) for package in before if package.name == name)
+        targets = set(self._targets(platforms))
+        there = (p for p in before if p.name == name and targets.intersection(p.used_for))
+        kept = tuple(Version.parse(package.version) for package in there)
         if self._is_in(sought):
             yield Cause(Because.KEPT, kept)
         free = replace(self.request, preferences=Preferences())
         _, newest = self.project.choose(free)
         if self._is_in(newest):
             return
-        taken = tuple(choice.candidate.version for choice in newest.choices if choice.candidate.name == name)
-        _, forced = self.project.choose(self._with_it(free))
-        mine = [choice.candidate for choice in forced.choices if choice.candidate.name == name]
-        if any(candidate.avoided for candidate in mine):
+        taken = tuple(candidate.version for candidate in self._chosen(newest, platforms))
+        _, forced = self.project.choose(self._with_it(free, platforms))
+        mine = self._chosen(forced, platforms)
+        if name in forced.several() and name not in newest.several():
+            yield Cause(Because.APART, taken)
+        elif any(candidate.avoided for candidate in mine):
             yield Cause(Because.AVOIDED, taken)
         elif any(candidate.version < version for candidate in mine for version in taken):
             yield Cause(Because.NEWER, taken)
         else:
-            pairs = paired(self._packages(free), self._packages(self._with_it(free)))
+            pairs = paired(self._packages(free), self._packages(self._with_it(free, platforms)))
             yield Cause(Because.SETS_BACK, taken, tuple(filter(_goes_back, pairs)))
 
     def _is_meant(self, version: str) -> bool:
@@ -162,8 +207,24 @@ class _Question:
             for choice in solution.choices
         )
 
-    def _with_it(self, request: Request) -> Request:
-        return replace(request, requires=(*request.requires, self.asked))
+    def _chosen(self, solution: Solution, platforms: frozenset[int]) -> list[Candidate]:
+        """What these platforms have of the package."""
+        name = self.asked.name
+        return [
+            c.candidate
+            for c in solution.choices
+            if c.candidate.name == name and platforms.intersection(c.platforms)
+        ]
+
+    def _with_it(self, request: Request, platforms: Set[int]) -> Request:
+        """``request`` with it asked for on these platforms."""
+        if self._is_everywhere(platforms):
+            return replace(request, requires=(*request.requires, self.asked))
+        asking = tuple(
+            replace(platform, requires=(*platform.requires, self.asked)) if number in platforms else platform
+            for number, platform in enumerate(request.platforms)
+        )
+        return replace(request, platforms=asking)
 
     def _packages(self, request: Request) -> tuple[LockedPackage, ...]:
         universe, solution = self.project.choose(request)

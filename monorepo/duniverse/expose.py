@@ -20,7 +20,7 @@ from pathlib import Path
 
 from monorepo.duniverse.projects import Project, projects_in
 from monorepo.duniverse.source_tree import DuneFile, SourceTree, placed
-from monorepo.duniverse.stanzas import ENCODING, Atom, Edit, Form, edited, erased, line_at
+from monorepo.duniverse.stanzas import Atom, Edit, Form, erased, line_at
 
 _LIBRARY_FIELDS = frozenset(
     {
@@ -89,11 +89,11 @@ def expose(top: Path, packages: Collection[str]) -> Shown:
             files = list(dict.fromkeys(tree.dune_files(project.folder, folders)))
             hidden -= _named_in(hidden, [file.text for file in files if file.stanzas is None])
             if hidden:
-                _hide_stanzas(project, hidden, packages, files, top)
+                _hide_stanzas(project, hidden, packages, files, tree)
             stanzas = [stanza for file in files for _, stanza in placed(file.stanzas or ())]
             if _TOOL in hidden and any(_is_old_name(stanza, packages) for stanza in stanzas):
                 hidden.remove(_TOOL)
-            _hide_packages(project, hidden, top)
+            _hide_packages(project, hidden, tree)
             libraries |= _old_names(project, hidden, files)
         shown |= {name: place for name, place in project.packages.items() if name not in hidden}
         highest = max(highest, project.language, key=lambda one: one[0])
@@ -115,14 +115,19 @@ def _is_old_name(stanza: Form, packages: Collection[str]) -> bool:
     return package_of(stanza, None) == _TOOL and new.partition(".")[0] in packages
 
 
-def _hide_packages(project: Project, hidden: Set[str], top: Path) -> None:
+def _hide_packages(project: Project, hidden: Set[str], tree: SourceTree) -> None:
     for name in hidden & project.opam_files.keys():
-        (top / project.opam_files[name]).unlink()
-    _write(top, project.file, _without_packages(project, hidden))
+        # It is gone already where another project is the same one behind a link.
+        (tree.top / project.opam_files[name]).unlink(missing_ok=True)
+    tree.edit(project.file, _without_packages(project, hidden))
 
 
 def _hide_stanzas(
-    project: Project, hidden: Set[str], packages: Collection[str], files: Collection[DuneFile], top: Path
+    project: Project,
+    hidden: Set[str],
+    packages: Collection[str],
+    files: Collection[DuneFile],
+    tree: SourceTree,
 ) -> None:
     gone = {*hidden, *project.old_names(hidden)}
     default = next(iter(project.packages)) if len(project.packages) == 1 else None
@@ -142,7 +147,7 @@ def _hide_stanzas(
     for file, stanza in staying:
         edits[file] += _renamed(stanza, names)
     for file in files:
-        _write(top, file, edits[file])
+        tree.edit(file, edits[file])
 
 
 def package_of(stanza: Form, default: str | None) -> str | None:
@@ -255,13 +260,3 @@ def place_of_library(top: Path, name: str) -> str | None:
                 ):
                     return f"{file.path}:{line_at(file.text, stanza.start)}"
     return None
-
-
-def _write(top: Path, file: DuneFile, edits: Collection[Edit]) -> None:
-    """Put the edited text in the place of ``file``, which may be a link to another's."""
-    if edits:
-        path = top / file.path
-        mode = path.stat().st_mode
-        path.unlink()
-        path.write_bytes(edited(file.text, edits).encode(ENCODING))
-        path.chmod(mode)

@@ -2,19 +2,29 @@
 
 After src/source/source_tree.ml and source_dir_status.ml of dune: the stanzas ``dirs``, ``data_only_dirs``,
 ``ignored_subdirs``, ``vendored_dirs`` and ``subdir``, in dune files and in what they include. A dune file
-is read once, and only where the status of a folder below it matters, or its stanzas do.
+is read once, and only where the status of a folder below it matters, or its stanzas do. Links to folders are
+followed where they stay in the source.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 
 from monorepo.duniverse.scripts import OPENING, read_script
-from monorepo.duniverse.stanzas import ENCODING, Atom, Form, Node, StanzaSyntaxError, read_stanzas
+from monorepo.duniverse.stanzas import (
+    ENCODING,
+    Atom,
+    Edit,
+    Form,
+    Node,
+    StanzaSyntaxError,
+    edited,
+    read_stanzas,
+)
 
 PROJECT = "dune-project"
 _DUNE = ("dune", "dune-file")  # the second where (accept_alternative_dune_file_name) says so
@@ -54,26 +64,59 @@ class SourceTree:
         self._rules: dict[str, list[Form]] = {}
         self._noted: set[str] = set()
         self._cram: dict[str, bool] = {}
-        self._list("")
+        self._list("", frozenset())
         self._projects = frozenset(folder for folder, files in self.files.items() if PROJECT in files)
 
-    def _list(self, folder: str) -> None:
+    def _list(self, folder: str, above: frozenset[Path]) -> None:
+        """List ``folder`` and what is below it; ``above`` are the folders on the way, without their links."""
+        way = above | {(self.top / folder).resolve()}
         files = []
         with os.scandir(self.top / folder) as entries:
             for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    self._list(join(folder, entry.name))
+                if entry.is_dir(follow_symlinks=False) or (
+                    entry.is_symlink() and self._is_entered(Path(entry.path), way)
+                ):
+                    self._list(join(folder, entry.name), way)
                 else:
                     files.append(entry.name)
         self.files[folder] = frozenset(files)
 
+    def _is_entered(self, link: Path, way: frozenset[Path]) -> bool:
+        """Whether a link leads to a folder of the source, and not in a circle, which dune refuses."""
+        if not link.is_dir():
+            return False
+        real = link.resolve()
+        return real.is_relative_to(self.top) and real not in way
+
     def read(self, path: str) -> DuneFile | None:
-        """The file at ``path``, read once; None where there is none, or where a link leads out."""
+        """The file at ``path``, read once; None where there is none, or where a link leads out.
+
+        Behind links to its folder it is the same file, with the path that has none of them.
+        """
         if path not in self._dune_files:
-            file = self.top / path
-            known = file.is_file() and file.resolve().is_relative_to(self.top)
-            self._dune_files[path] = DuneFile(path, read_text(file)) if known else None
+            self._dune_files[path] = self._read(path)
         return self._dune_files[path]
+
+    def _read(self, path: str) -> DuneFile | None:
+        file = self.top / path
+        if not file.is_file():
+            return None
+        folder = file.parent.resolve()
+        if not (folder.is_relative_to(self.top) and file.resolve().is_relative_to(self.top)):
+            return None
+        real = (folder / file.name).relative_to(self.top).as_posix()
+        return DuneFile(path, read_text(file)) if real == path else self.read(real)
+
+    def edit(self, file: DuneFile, edits: Collection[Edit]) -> None:
+        """Put the edited text in the place of ``file``, which may be a link to another's; it is read anew."""
+        if not edits:
+            return
+        path = self.top / file.path
+        mode = path.stat().st_mode
+        path.unlink()
+        path.write_bytes(edited(file.text, edits).encode(ENCODING))
+        path.chmod(mode)
+        self._dune_files = {name: known for name, known in self._dune_files.items() if known is not file}
 
     def projects(self) -> Iterator[tuple[str, Status]]:
         """Every folder with a dune-project that dune finds, outer ones first."""

@@ -80,6 +80,7 @@ def history(tmp_path: Path) -> History:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_what_is_found_is_where_the_outcome_changes(history: History, seed: int) -> None:
+    """Where the newest commit has no answer, that alone counts; else every version does."""
     chance = random.Random(seed)
     history.commit({"lib.1": library(depends='"leaf"'), "leaf.1": library()})
     versions = 1
@@ -103,9 +104,30 @@ def test_what_is_found_is_where_the_outcome_changes(history: History, seed: int)
     found = history.bisect(good=history.commits[0])
     place = history.commits.index(found.commit.identifier)
     assert found.parent.identifier == history.commits[place - 1]
-    assert outcomes[place - 1] == outcomes[0] != outcomes[place]
+    assert outcomes[place - 1] is not None and outcomes[place] is None
     assert found.before.versions == outcomes[place - 1]
-    assert (found.after.versions if found.after.failure is None else None) == outcomes[place]
+    assert found.after.failure is not None
+    last = max(number for number, outcome in enumerate(outcomes) if outcome is not None)
+    assert place == last + 1  # what is withdrawn does not come back
+    if outcomes[last] != outcomes[0]:
+        found = history.bisect(good=history.commits[0], bad=history.commits[last])
+        place = history.commits.index(found.commit.identifier)
+        assert outcomes[place - 1] == outcomes[0] != outcomes[place]
+        assert found.before.versions == outcomes[place - 1]
+        assert found.after.versions == outcomes[place]
+
+
+def test_harmless_changes_do_not_hide_what_broke_the_solve(history: History) -> None:
+    history.commit({"lib.1": library(depends='"leaf"'), "leaf.1": library()})
+    for version in range(2, 8):
+        history.commit({f"leaf.{version}": library()})
+    history.commit({"lib.1": library(depends='"absent"')})
+    history.commit({"leaf.8": library()})
+    for packages in ((), ("leaf",)):
+        found = history.bisect(*packages, good=history.commits[0])
+        assert found.commit.identifier == history.commits[7]
+        assert found.after.failure is not None
+        assert found.before.versions["leaf"] == "7"
 
 
 def test_commits_that_cannot_matter_are_not_solved(history: History) -> None:

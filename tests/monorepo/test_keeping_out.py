@@ -89,6 +89,59 @@ def test_what_cannot_be_had_is_explained(place: Place) -> None:
     assert not told.changes and not told.causes
 
 
+def only_on(target: str) -> str:
+    return f'available: os = "{"linux" if target == "one" else "macos"}"'
+
+
+def test_a_locked_package_is_asked_for_on_its_own_targets(place: Place) -> None:
+    place.toml(TWO_TARGETS)
+    place.publish({"lib.1": library(file="lib-1.tbz")})
+    place.root('depends: ["lib" {os = "macos"}]')
+    place.lock()
+    place.publish({"lib.2": library(only_on("two"), file="lib-2.tbz")})
+    told = ask(place, "lib.2")
+    assert told.impossible is None and told.targets == ("two",)
+    assert changes(told) == ["lib 1 2"] and because(told) == [Because.KEPT]
+
+
+def test_one_version_for_all_targets_comes_before_a_newer_one_for_some(place: Place) -> None:
+    place.toml(TWO_TARGETS)
+    place.publish({"lib.1": library(file="lib-1.tbz"), "lib.2": library(only_on("two"), file="lib-2.tbz")})
+    place.root('depends: ["lib"]')
+    place.lock()
+    told = ask(place, "lib.2")
+    assert told.targets == ("two",) and because(told) == [Because.APART]
+
+
+def test_of_several_versions_one_may_move(place: Place) -> None:
+    place.toml(TWO_TARGETS)
+    place.publish(
+        {
+            "lib.1": library(only_on("one"), file="lib-1.tbz"),
+            "lib.2": library(only_on("two"), file="lib-2.tbz"),
+        }
+    )
+    place.root('depends: ["lib"]')
+    place.lock()
+    place.publish({"lib.3": library(only_on("two"), file="lib-3.tbz")})
+    told = ask(place, "lib.3")
+    assert told.impossible is None and told.targets == ("two",)
+    assert [p.version for p in ask(place, "lib.2").locked] == ["2"]
+
+
+def test_what_is_not_locked_may_be_had_on_some_targets(place: Place) -> None:
+    place.toml(TWO_TARGETS)
+    place.publish({"lib.1": library(), "new.1": library(only_on("two"), file="n")})
+    place.publish({"none.1": library('available: os = "win32"', file="x")})
+    place.root('depends: ["lib"]')
+    place.lock()
+    told = ask(place, "new")
+    assert told.impossible is None and told.targets == ("two",)
+    assert changes(told) == ["new None 1"] and because(told) == [Because.NOT_NEEDED]
+    everywhere = ask(place, "none")
+    assert everywhere.impossible is not None
+
+
 def test_what_no_repository_has_is_refused(place: Place) -> None:
     three_versions(place, "lib")
     place.root('depends: ["lib"]')
@@ -100,6 +153,15 @@ def test_what_no_repository_has_is_refused(place: Place) -> None:
     assert caught.value.hint == 'did you mean "lib"?'
     with pytest.raises(RepositoryError, match="no repository has such a version of lib: there is 1 to 3"):
         ask(place, "lib.4")
+
+
+def test_a_root_is_no_package_of_a_repository(place: Place) -> None:
+    place.publish({"app.2": library()})
+    place.root("depends: []")
+    place.lock()
+    assert ask(place, "app").locked
+    with pytest.raises(RepositoryError, match="app is a root of the project, in version dev"):
+        ask(place, "app.2")
 
 
 def test_outdated_packages_are_told_with_what_holds_them(place: Place) -> None:

@@ -169,7 +169,7 @@ def test_a_tree_shows_each_need_below_its_package_once(lock: Lock, inverted: boo
         above.append(branch.package.name)
         assert len(branch.last) == branch.depth and (depth is None or branch.depth <= depth)
         if not branch.repeated and branch.depth != depth:
-            assert not opened.get(branch.package.name)
+            assert depth is not None or not opened.get(branch.package.name)
             opened[branch.package.name] = []
     for name, below in opened.items():
         package = next(package for package in lock.packages if package.name == name)
@@ -179,6 +179,35 @@ def test_a_tree_shows_each_need_below_its_package_once(lock: Lock, inverted: boo
             assert below == sorted(package.dependencies)
     if depth is None:
         assert len({b.package.name for b in branches}) == len(opened)
+
+
+@settings(max_examples=200)
+@given(random_locks(), st.booleans(), st.integers(0, 4))
+def test_a_tree_shows_all_that_is_within_its_depth(lock: Lock, inverted: bool, depth: int) -> None:
+    graph = NeedGraph(lock)
+    start = graph.packages[0]
+    within = {start.name}
+    for _ in range(depth):
+        for package in [p for p in graph.packages if p.name in within]:
+            if inverted:
+                within |= {n.who.name for n in graph.needed_by(package) if n.who}
+            else:
+                within |= {*package.dependencies}
+    assert {b.package.name for b in tree(graph, [start], inverted=inverted, depth=depth)} == within
+
+
+def test_what_the_depth_cut_short_is_shown_again_where_more_of_it_fits() -> None:
+    lock = lock_with(
+        root("a", "b"), locked("a.1", "b"), locked("b.1", "c"), locked("c.1", "d"), locked("d.1")
+    )
+    graph = NeedGraph(lock)
+    for depth, lines in {
+        2: ["app", " a", "  b", " b", "  c"],
+        3: ["app", " a", "  b", "   c", " b", "  c", "   d"],
+        4: ["app", " a", "  b", "   c", "    d", " b*"],
+    }.items():
+        told = tree(graph, graph.find("app", ""), depth=depth)
+        assert [f"{' ' * b.depth}{b.package.name}{'*' * b.repeated}" for b in told] == lines
 
 
 def test_paths_are_found_as_they_are_asked_for() -> None:

@@ -26,6 +26,8 @@ def command(context: click.Context, package: str, as_json: bool) -> None:
     asked for too: 'lwt {>= 5.9}'.
     """
     settings = settings_of(context)
+    if "" in package.strip().split(".", 1):
+        raise click.UsageError(f'"{package}" names no package, or no version behind its dot', context)
     asked = asked_in(package)
     with wiring.http() as http:
         told = why_not(
@@ -47,7 +49,8 @@ def _lines(told: WhyNot) -> Iterator[str]:
         yield f"{asked} cannot be had:"
         yield from (f"  {line}" for line in derivation(told.impossible))
     else:
-        yield f"{asked} can be had, and this would change:"
+        where = f" on {', '.join(told.targets)} alone" if told.targets else ""
+        yield f"{asked} can be had{where}, and this would change:"
         yield from (f"  {_change(change)}" for change in told.changes)
         yield from (_cause(told, cause) for cause in told.causes)
 
@@ -75,6 +78,8 @@ def _cause(told: WhyNot, cause: Cause) -> str:
             )
         case Because.NEWER:
             return f"mono lock --upgrade takes {name} {versions}, which is newer"
+        case Because.APART:
+            return f"mono lock --upgrade takes {name} {versions}: one version for all targets comes first"
         case Because.SETS_BACK:
             back = ", ".join(
                 f"{now.name} back from {was.version} to {now.version}"
@@ -101,6 +106,7 @@ def _row(told: WhyNot) -> dict[str, object]:
     return {
         "asked": write(told.asked),
         "answer": answer,
+        "targets": list(told.targets),
         "changes": list(_change_rows(told.changes)),
         "causes": [
             {"because": cause.because.name.lower(), "text": _cause(told, cause)} for cause in told.causes

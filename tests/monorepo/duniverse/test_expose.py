@@ -234,6 +234,71 @@ def test_a_link_to_another_dune_file_becomes_a_file(tmp_path: Path) -> None:
     assert not (tmp_path / "source/y/dune").is_symlink()
 
 
+def test_folders_behind_links_are_entered(tmp_path: Path) -> None:
+    """As dune enters them: here from a folder that is data alone."""
+    for name, text in {
+        **OPAM,
+        "dune": "(data_only_dirs real)\n",
+        "real/dune": HIDDEN,
+        "real/n/dune": "(include more.inc)\n",
+        "real/n/more.inc": HIDDEN,
+    }.items():
+        put(tmp_path, name, text.encode())
+    (tmp_path / "seen").symlink_to("real")
+    (tmp_path / "again").symlink_to("real/n")
+    expose(tmp_path, ["a"])
+    for name in ("real/dune", "real/n/more.inc"):
+        assert (tmp_path / name).read_bytes() == b"\n"
+    assert (tmp_path / "seen").is_symlink() and (tmp_path / "again").is_symlink()
+    assert not (tmp_path / "b.opam").exists()
+
+
+def test_a_library_behind_a_link_has_a_place(tmp_path: Path) -> None:
+    for name, text in {**OPAM, "dune": "(data_only_dirs real)\n", "real/dune": "\n" + HIDDEN}.items():
+        put(tmp_path, name, text.encode())
+    (tmp_path / "seen").symlink_to("real")
+    assert place_of_library(tmp_path, "b.c") == "real/dune:2"
+
+
+def test_links_in_a_circle_end(tmp_path: Path) -> None:
+    for name, text in {**OPAM, "x/dune": HIDDEN, "y/dune": HIDDEN, "x/d/dune": HIDDEN}.items():
+        put(tmp_path, name, text.encode())
+    (tmp_path / "x/up").symlink_to("..")
+    (tmp_path / "x/d/x").symlink_to("..")
+    (tmp_path / "x/to").symlink_to("../y")
+    (tmp_path / "y/to").symlink_to("../x/d")
+    (tmp_path / "self").symlink_to("self")
+    (tmp_path / "gone").symlink_to("nowhere")
+    expose(tmp_path, ["a"])
+    for folder in ("x", "y", "x/d"):
+        assert (tmp_path / folder / "dune").read_bytes() == b"\n"
+
+
+def test_a_file_of_two_projects_is_edited_for_both(tmp_path: Path) -> None:
+    for name, text in {
+        **OPAM,
+        "dune": "(data_only_dirs real)\n",
+        "real/dune": HIDDEN + "(library (public_name c))\n(library (public_name a))\n",
+        "n/dune-project": PROJECT,
+        "n/c.opam": "",
+        "n/d.opam": "",
+    }.items():
+        put(tmp_path, name, text.encode())
+    (tmp_path / "seen").symlink_to("real")
+    (tmp_path / "n/seen").symlink_to("../real")
+    expose(tmp_path, ["a"])
+    assert (tmp_path / "real/dune").read_bytes() == b"\n\n(library (public_name a))\n"
+
+
+def test_a_project_behind_a_link_is_hidden_once(tmp_path: Path) -> None:
+    for name, text in {"n/dune-project": PROJECT, "n/a.opam": "", "n/b.opam": "", "n/dune": HIDDEN}.items():
+        put(tmp_path, name, text.encode())
+    (tmp_path / "l").symlink_to("n")
+    assert expose(tmp_path, ["a"]).packages.keys() == {"a"}
+    assert sorted(path.name for path in (tmp_path / "n").iterdir()) == ["a.opam", "dune", "dune-project"]
+    assert (tmp_path / "n/dune").read_bytes() == b"\n"
+
+
 def test_nothing_outside_is_read_or_changed(tmp_path: Path) -> None:
     put(tmp_path, "outside/dune", HIDDEN.encode())
     put(tmp_path, "outside/c.inc", HIDDEN.encode())
