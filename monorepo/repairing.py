@@ -16,9 +16,11 @@ from monorepo.locking import LockReport, keeping_of, lock_project, old_lock
 from monorepo.manifest import FILE, Manifest, load_manifest
 from monorepo.ports import Git, Http
 from monorepo.project import Project, load_project, provided_by_roots
-from overlays.bounds import eased_braces, with_eased_dependency, with_renamed_dependency
+from overlays.bounds import with_eased_dependency, with_renamed_dependency
+from overlays.notation import write
 from overlays.opam_file import OpamFile
-from solver.edit import Edit, Kind
+from solver.edit import Edit, Kind, eased
+from solver.formula import Dependency
 from solver.repair import Repair
 
 
@@ -97,7 +99,8 @@ def _offered(project: OpenProject) -> tuple[Repair, ...]:
 
 def _by_hand_hint(edit: Edit) -> str:
     if edit.kind is Kind.PORT:
-        return f"port {edit.name} {edit.version} to dune, and add the repository that has it to {FILE}"
+        versions = " and ".join(map(str, edit.versions))
+        return f"port {edit.name} {versions} to dune, and add the repository that has it to {FILE}"
     what = f"change {edit.before} to {edit.after}" if edit.after else f"drop {edit.before}"
     return f"{what} in {edit.place} and let dune write {edit.root}.opam"
 
@@ -120,8 +123,7 @@ def _texts(folder: Path, manifest: Manifest, project: Project, edits: Sequence[E
 def _with_edit(file: OpamFile, edit: Edit) -> OpamFile:
     if edit.kind is Kind.RENAME:
         return with_renamed_dependency(file, edit.before, edit.name)
-    assert edit.version is not None
-    return with_eased_dependency(file, edit.name, edit.version)
+    return with_eased_dependency(file, edit.name, edit.versions)
 
 
 def _manifest_text(folder: Path, manifest: Manifest, project: Project, edits: Sequence[Edit]) -> str:
@@ -144,24 +146,21 @@ def _manifest_text(folder: Path, manifest: Manifest, project: Project, edits: Se
 
 
 def _ease_bound(document: Any, manifest: Manifest, edit: Edit) -> None:
-    assert edit.bound is not None and edit.version is not None
+    assert edit.bound is not None
     solve = document["solve"]
+    restriction = manifest.restrictions[edit.bound]
+    left = eased(restriction.condition, edit.versions)
     if manifest.ocaml is not None and edit.bound == 0:
-        bound = eased_braces(f"{{{solve['ocaml']}}}", edit.version)
-        if bound:
-            solve["ocaml"] = bound[1:-1]
-        else:
+        if left is None:
             del solve["ocaml"]
+        else:
+            solve["ocaml"] = write(left)
         return
     position = edit.bound - (manifest.ocaml is not None)
-    constraints = solve["constraints"]
-    name, brace, condition = str(constraints[position]).partition("{")
-    blanks = name[len(name.rstrip()) :]
-    left = eased_braces(f"{blanks}{brace}{condition}", edit.version)
-    if left:
-        constraints[position] = name.rstrip() + left
+    if left is None:
+        del solve["constraints"][position]
     else:
-        del constraints[position]
+        solve["constraints"][position] = write(Dependency(restriction.name, left))
 
 
 def _provide(document: Any, project: Project, name: str) -> None:
