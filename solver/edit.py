@@ -129,8 +129,8 @@ def can_be_eased(condition: Condition) -> bool:
 def eased(condition: Condition, versions: Collection[Version]) -> Condition | None:
     """``condition`` as little changed as lets it admit all ``versions``; None where nothing is left of it.
 
-    A bound that refuses one is set to the farthest of them. A choice of bounds that does is dropped, so is what
-    cannot admit several, and so is a bound whose version is a variable.
+    A bound that refuses one is set to the farthest of them. Dropped are a choice of bounds that refuses one,
+    a bound that cannot admit several, and one whose version is a variable.
     """
     match condition:
         case Constraint(relation, Text(text)) if "%{" not in text:
