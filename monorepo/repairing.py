@@ -204,7 +204,8 @@ def _content(path: Path) -> bytes | None:
 
 
 def _write(path: Path, content: bytes | None) -> None:
-    """Replace a file whole; None removes it."""
+    """Replace a file whole, that of a symbolic link where it is one; None removes it."""
+    path = path.resolve()
     if content is None:
         path.unlink(missing_ok=True)
         return

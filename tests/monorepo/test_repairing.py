@@ -115,3 +115,26 @@ def test_a_repair_is_one_of_the_versions_that_are_asked_for(place: Place) -> Non
     repair(place, 1, update=("lib",))
     assert '["lib" {>= "2"}]' in (place.project / "app.opam").read_text(encoding="utf-8")
     assert "lib.2" in {f"{p.name}.{p.version}" for p in load_lock(place.project).packages}
+
+
+def test_ends_of_lines_stay(place: Place) -> None:
+    place.publish({"lib.1": library()})
+    opam, toml = place.project / "app.opam", place.project / "mono.toml"
+    opam.write_bytes(b'opam-version: "2.0"\r\ndepends: [\r\n  "lib" {>= "2"}\r\n  "dune"\r\n]\r\n')
+    repositories = toml.read_bytes()
+    toml.write_bytes(b'[solve]\r\nconstraints = [\r\n  "lib {!= 1}",\r\n]\r\n' + repositories)
+    assert repair(place, 1).files == ("app.opam", "mono.toml")
+    assert opam.read_bytes() == b'opam-version: "2.0"\r\ndepends: [\r\n  "lib" {>= "1"}\r\n  "dune"\r\n]\r\n'
+    assert toml.read_bytes() == b"[solve]\r\nconstraints = [\r\n]\r\n" + repositories
+
+
+def test_a_symbolic_link_stays_one(place: Place) -> None:
+    place.publish({"lib.1": library()})
+    place.root('depends: ["lib" {>= "2"}]')
+    link, real = place.project / "app.opam", place.project / "opam" / "real.txt"
+    real.parent.mkdir()
+    link.rename(real)
+    link.symlink_to("opam/real.txt")
+    repair(place, 1)
+    assert link.is_symlink()
+    assert '["lib" {>= "1"}]' in real.read_text(encoding="utf-8")
