@@ -121,7 +121,8 @@ def load_project(folder: Path, manifest: Manifest) -> Project:
 def _read_root(folder: Path, name: str) -> OpamFile:
     path = folder / name
     try:
-        file = OpamFile.parse(path.read_text(encoding="utf-8"), name)
+        # As bytes, for what is written back keeps its ends of lines.
+        file = OpamFile.parse(path.read_bytes().decode("utf-8"), name)
         file.check()
         return file
     except OpamSyntaxError as error:

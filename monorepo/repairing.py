@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,17 @@ from typing import Any
 from monorepo.document import Table, line_of
 from monorepo.errors import MonoError, UnsolvableError
 from monorepo.lock.answer import NoAnswerError, OpenProject
+from monorepo.lock.keeping import in_states
 from monorepo.locking import LockReport, keeping_of, lock_project, old_lock
 from monorepo.manifest import FILE, Manifest, load_manifest
 from monorepo.ports import Git, Http
 from monorepo.project import Project, load_project, provided_by_roots
-from overlays.bounds import eased_braces, with_eased_dependency, with_renamed_dependency
+from monorepo.states import States, choose_states
+from overlays.bounds import with_eased_dependency, with_renamed_dependency
+from overlays.notation import write
 from overlays.opam_file import OpamFile
-from solver.edit import Edit, Kind
+from solver.edit import Edit, Kind, eased
+from solver.formula import Dependency
 from solver.repair import Repair
 
 
@@ -53,35 +57,59 @@ def _located(edit: Edit, text: str) -> Edit:
 
 
 def apply_repair(
-    folder: Path, number: int, *, cache: Path, http: Http, git: Git, upgrade: bool = False
+    folder: Path,
+    number: int,
+    *,
+    cache: Path,
+    http: Http,
+    git: Git,
+    upgrade: bool = False,
+    update: Collection[str] = (),
+    lowest: bool = False,
+    states: States | None = None,
 ) -> RepairReport:
-    """Make the repair that is offered as ``number``, counted from 1, and lock.
+    """Make the repair that is offered as ``number``, counted from 1, and lock; options as of `lock_project`.
 
     If the lock fails after all, every file is put back as it was.
 
     Raises:
         MonoError: the project has an answer, there is no such repair, or it cannot be made by mono.
     """
+    before = old_lock(folder)
     manifest = load_manifest(folder)
     project = load_project(folder, manifest)
-    keeping = keeping_of(old_lock(folder), upgrade=upgrade)
+    keeping = keeping_of(before, upgrade=upgrade, update=update, lowest=lowest, states=states)
+    if states is not None:
+        chosen = choose_states(states, project.repositories, git)
+        keeping = in_states(keeping, project.repositories, chosen.commits)
     offered = _offered(OpenProject(project, cache, http, git, keeping))
     if not 1 <= number <= len(offered):
         told = f"there are {len(offered)} repairs" if len(offered) > 1 else "there is one repair"
         told = told if offered else "no repair is known"
-        raise MonoError(f"there is no repair {number}", hint=f"{told}: see what mono lock says")
+        raise MonoError(
+            f"there is no repair {number}", hint=f"{told}: see what mono lock says without --apply"
+        )
     repair = located(offered[number - 1], folder)
     for edit in repair.edits:
         if by_hand(edit):
             raise UnsolvableError(f"repair {number} cannot be made by mono", edit.place, _by_hand_hint(edit))
     texts = _texts(folder, manifest, project, repair.edits)
-    before = {name: _content(folder / name) for name in texts}
+    contents = {name: _content(folder / name) for name in texts}
     try:
         for name, text in texts.items():
             _write(folder / name, text.encode("utf-8"))
-        report = lock_project(folder, cache=cache, http=http, git=git, upgrade=upgrade)
+        report = lock_project(
+            folder,
+            cache=cache,
+            http=http,
+            git=git,
+            upgrade=upgrade,
+            update=update,
+            lowest=lowest,
+            states=states,
+        )
     except BaseException:
-        for name, content in before.items():
+        for name, content in contents.items():
             _write(folder / name, content)
         raise
     return RepairReport(repair, tuple(texts), report)
@@ -97,7 +125,8 @@ def _offered(project: OpenProject) -> tuple[Repair, ...]:
 
 def _by_hand_hint(edit: Edit) -> str:
     if edit.kind is Kind.PORT:
-        return f"port {edit.name} {edit.version} to dune, and add the repository that has it to {FILE}"
+        versions = " and ".join(map(str, edit.versions))
+        return f"port {edit.name} {versions} to dune, and add the repository that has it to {FILE}"
     what = f"change {edit.before} to {edit.after}" if edit.after else f"drop {edit.before}"
     return f"{what} in {edit.place} and let dune write {edit.root}.opam"
 
@@ -120,8 +149,7 @@ def _texts(folder: Path, manifest: Manifest, project: Project, edits: Sequence[E
 def _with_edit(file: OpamFile, edit: Edit) -> OpamFile:
     if edit.kind is Kind.RENAME:
         return with_renamed_dependency(file, edit.before, edit.name)
-    assert edit.version is not None
-    return with_eased_dependency(file, edit.name, edit.version)
+    return with_eased_dependency(file, edit.name, edit.versions)
 
 
 def _manifest_text(folder: Path, manifest: Manifest, project: Project, edits: Sequence[Edit]) -> str:
@@ -144,24 +172,21 @@ def _manifest_text(folder: Path, manifest: Manifest, project: Project, edits: Se
 
 
 def _ease_bound(document: Any, manifest: Manifest, edit: Edit) -> None:
-    assert edit.bound is not None and edit.version is not None
+    assert edit.bound is not None
     solve = document["solve"]
+    restriction = manifest.restrictions[edit.bound]
+    left = eased(restriction.condition, edit.versions)
     if manifest.ocaml is not None and edit.bound == 0:
-        bound = eased_braces(f"{{{solve['ocaml']}}}", edit.version)
-        if bound:
-            solve["ocaml"] = bound[1:-1]
-        else:
+        if left is None:
             del solve["ocaml"]
+        else:
+            solve["ocaml"] = write(left)
         return
     position = edit.bound - (manifest.ocaml is not None)
-    constraints = solve["constraints"]
-    name, brace, condition = str(constraints[position]).partition("{")
-    blanks = name[len(name.rstrip()) :]
-    left = eased_braces(f"{blanks}{brace}{condition}", edit.version)
-    if left:
-        constraints[position] = name.rstrip() + left
+    if left is None:
+        del solve["constraints"][position]
     else:
-        del constraints[position]
+        solve["constraints"][position] = write(Dependency(restriction.name, left))
 
 
 def _provide(document: Any, project: Project, name: str) -> None:
@@ -179,7 +204,8 @@ def _content(path: Path) -> bytes | None:
 
 
 def _write(path: Path, content: bytes | None) -> None:
-    """Replace a file whole; None removes it."""
+    """Replace a file whole, that of a symbolic link where it is one; None removes it."""
+    path = path.resolve()
     if content is None:
         path.unlink(missing_ok=True)
         return

@@ -75,6 +75,11 @@ def write(condition: Condition) -> str:
     raise TypeError(f"not a formula: {condition!r}")
 
 
+def write_for_opam(condition: Condition) -> str:
+    """The condition in braces as opam files have it: every version in quotes."""
+    return _NUMBERED.sub(_with_quotes, write(condition))
+
+
 def read_needs(texts: Sequence[str], place: str) -> Formula:
     """What `write_needs` wrote.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from solver.formula import ALWAYS, AllOf, AnyOf, Bound, Condition, Constraint, Dependency, Formula, Text
 from solver.package import Package
-from solver.reduction import ANY_VERSION, Bounds, EveryBound, SomeBound
+from solver.reduction import Bounds, EveryBound, SomeBound
 from solver.request import Request
 from solver.universe import PackageIndex, Unreadable
 from solver.version import Key, Version
@@ -32,7 +32,7 @@ class Edit:
 
     Args:
         name: the package that it is about; of a `TARGET`, the targets, joined by commas.
-        version: of a bound, the version that it comes to admit; of a port, the version to port.
+        versions: of a bound, those that it comes to admit; of a port, those to port; targets may differ.
         root: whose opam file it changes; empty where it changes none.
         bound: which of the request's restrictions it changes; None for none.
         platform: which platform of the request a `TARGET` drops; None for none.
@@ -43,7 +43,7 @@ class Edit:
 
     kind: Kind
     name: str
-    version: Version | None = None
+    versions: tuple[Version, ...] = ()
     root: str = ""
     bound: int | None = None
     platform: int | None = None
@@ -71,10 +71,10 @@ def _edited(request: Request, index: PackageIndex, edit: Edit) -> tuple[Request,
             )
             return replace(request, roots=roots), index
         case Kind.BOUND:
-            assert edit.bound is not None and edit.version is not None
+            assert edit.bound is not None
             restrictions = list(request.restrictions)
             old = restrictions[edit.bound]
-            condition = eased(old.condition, edit.version) or ALWAYS
+            condition = eased(old.condition, edit.versions) or ALWAYS
             restrictions[edit.bound] = replace(old, condition=condition, text=edit.after)
             return replace(request, restrictions=tuple(restrictions)), index
         case Kind.PROVIDED:
@@ -90,8 +90,7 @@ def _with_edit(formula: Formula, edit: Edit) -> Formula:
         case Dependency(name, condition) if name == edit.before and edit.kind is Kind.RENAME:
             return Dependency(edit.name, condition)
         case Dependency(name, condition) if name == edit.name and edit.kind is Kind.DEPENDENCY:
-            assert edit.version is not None
-            return formula if condition is None else Dependency(name, eased(condition, edit.version))
+            return formula if condition is None else Dependency(name, eased(condition, edit.versions))
         case AllOf(parts):
             return AllOf(tuple(_with_edit(part, edit) for part in parts))  # type: ignore[arg-type]
         case AnyOf(parts) if edit.kind is Kind.RENAME:
@@ -101,7 +100,7 @@ def _with_edit(formula: Formula, edit: Edit) -> Formula:
 
 
 class _Ported:
-    """An index in which one package is ported to dune, in the version of the edit and no other."""
+    """An index in which one package is ported to dune, in the versions of the edit and no other."""
 
     def __init__(self, index: PackageIndex, edit: Edit) -> None:
         self.index = index
@@ -113,7 +112,7 @@ class _Ported:
             return found
         return [
             replace(package, depends=AllOf((package.depends, Dependency("dune"))))
-            if isinstance(package, Package) and package.version == self.edit.version
+            if isinstance(package, Package) and package.version in self.edit.versions
             else package
             for package in found
         ]
@@ -127,24 +126,29 @@ def can_be_eased(condition: Condition) -> bool:
     return all(bounds_alone(part) or not _has_bounds(part) for part in parts)
 
 
-def eased(condition: Condition, version: Version) -> Condition | None:
-    """``condition`` as little changed as lets it admit ``version``; None where nothing is left of it.
+def eased(condition: Condition, versions: Collection[Version]) -> Condition | None:
+    """``condition`` as little changed as lets it admit all ``versions``; None where nothing is left of it.
 
-    A bound that refuses the version is set to it; a choice of bounds that does is dropped.
+    A bound that refuses one is set to the farthest of them. Dropped are a choice of bounds that refuses one,
+    a bound that cannot admit several, and one whose version is a variable.
     """
     match condition:
         case Constraint(relation, Text(text)) if "%{" not in text:
-            if Bound(relation, Version.parse(text)).admits(version):
+            bound = Bound(relation, Version.parse(text))
+            refused = sorted((v for v in versions if not bound.admits(v)), key=lambda version: version.key)
+            if not refused:
                 return condition
-            if relation == "!=":
+            if relation == "!=" or (relation == "=" and len(versions) > 1):
                 return None
-            inclusive = {"<": "<=", ">": ">="}.get(relation, relation)
-            return Constraint(inclusive, Text(version.text))  # type: ignore[arg-type]
+            if relation == "=":
+                return Constraint("=", Text(refused[0].text))
+            upper = relation.startswith("<")
+            return Constraint("<=" if upper else ">=", Text(refused[-1 if upper else 0].text))
         case AllOf(parts):
-            left = tuple(part for part in (eased(part, version) for part in parts) if part is not None)
+            left = tuple(part for part in (eased(part, versions) for part in parts) if part is not None)
             return left[0] if len(left) == 1 else AllOf(left) if left else None
         case AnyOf() | Constraint() if bounds_alone(condition):
-            return condition if _admits(condition, version) else None
+            return condition if all(_admits(condition, version) for version in versions) else None
         case _:
             return condition
 
@@ -180,22 +184,6 @@ def _has_bounds(condition: Condition) -> bool:
             return any(map(_has_bounds, parts))
         case _:
             return False
-
-
-def eased_bounds(bounds: Bounds, version: Version) -> Bounds:
-    """What `eased` leaves of a condition whose filters are decided."""
-    match bounds:
-        case Bound(relation) if not bounds.admits(version):
-            if relation == "!=":
-                return ANY_VERSION
-            return Bound({"<": "<=", ">": ">="}.get(relation, relation), version)  # type: ignore[arg-type]
-        case EveryBound(parts):
-            left = tuple(b for b in (eased_bounds(part, version) for part in parts) if b != ANY_VERSION)
-            return left[0] if len(left) == 1 else EveryBound(left) if left else ANY_VERSION
-        case SomeBound() if not bounds.admits(version):
-            return ANY_VERSION
-        case _:
-            return bounds
 
 
 def distance(bounds: Bounds, version: Version, keys: Sequence[Key]) -> int:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from solver.edit import Edit, Kind, can_be_eased, distance
 from solver.formula import AllOf, Condition, Dependency
 from solver.nature import Nature
+from solver.package import Package
 from solver.problem import Problem
 from solver.reduction import ANY_VERSION, Reduction, Wanted, wanted_in
 from solver.request import Request, package_variables
@@ -25,12 +26,12 @@ class Loosening:
 
     Args:
         facts: what it loosens, with ``{}`` for its number.
-        wanted: of an edit of a bound, what it asks for on each platform.
+        conditions: of an edit of a bound, what is to be eased.
     """
 
     edit: Edit
     facts: tuple[str, ...]
-    wanted: tuple[Wanted, ...] = ()
+    conditions: tuple[Condition, ...] = ()
 
 
 def loosenings(
@@ -57,12 +58,12 @@ def _bounds(request: Request, problem: Problem, refusals: Sequence[Refusal]) -> 
             Kind.BOUND,
             restriction.name,
             bound=bound,
-            before=str(wanted[0]),
+            before=wording(request, name, (restriction.condition,)),
             place=restriction.place,
         )
         refused = {index for index, _, where in refusals if where == bound}
         facts = (f"loosens({{}},{bound}).", *_far(problem, name, wanted, refused))
-        yield Loosening(edit, facts, tuple(wanted))
+        yield Loosening(edit, facts, (restriction.condition,))
 
 
 def _dependencies(request: Request, problem: Problem, numbers: Mapping[str, int]) -> Iterator[Loosening]:
@@ -76,7 +77,8 @@ def _dependencies(request: Request, problem: Problem, numbers: Mapping[str, int]
             eased.setdefault((candidate.name, need.name), []).append((index, number, need))
     for root in request.roots:
         for name in dict.fromkeys(name for who, name in eased if who == root.name):
-            if name not in numbers or not all(map(can_be_eased, _conditions(root.depends, name))):
+            conditions = tuple(_conditions(root.depends, name))
+            if name not in numbers or not all(map(can_be_eased, conditions)):
                 continue
             needs = eased[root.name, name]
             wanted = [need for _, _, need in needs]
@@ -84,11 +86,26 @@ def _dependencies(request: Request, problem: Problem, numbers: Mapping[str, int]
                 Kind.DEPENDENCY,
                 name,
                 root=root.name,
-                before=" & ".join(dict.fromkeys(map(str, wanted))),
+                before=wording(request, name, conditions, root),
                 place=places.get((root.name, name), ""),
             )
             facts = [f"eases({{}},{index},{number},{numbers[name]})." for index, number, _ in needs]
-            yield Loosening(edit, (*facts, *_far(problem, name, wanted)), tuple(wanted))
+            yield Loosening(edit, (*facts, *_far(problem, name, wanted)), conditions)
+
+
+def wording(request: Request, name: str, conditions: Sequence[Condition], root: Package | None = None) -> str:
+    """What ``conditions`` ask for of a package, their filters decided on each platform: ``lwt {>= "5"}``.
+
+    They are the project's own, or those of a root. The name alone is left where there are no bounds.
+    """
+    who, version = (name, Version.parse("")) if root is None else (root.name, root.version)
+    wanted = (
+        reduction.wanted(Dependency(name, condition), who, version)
+        for reduction in _reductions(request, own=root is not None)
+        for condition in conditions
+    )
+    bounds = dict.fromkeys(str(w) for w in wanted if w is not None and w.bounds != ANY_VERSION)
+    return " & ".join(bounds) or name
 
 
 def _foreigners(universe: Universe, problem: Problem, numbers: Mapping[str, int]) -> Iterator[Loosening]:
@@ -129,8 +146,8 @@ def _far(problem: Problem, name: str, wanted: Sequence[Wanted], refused: Set[int
     return facts
 
 
-def _reductions(request: Request) -> list[Reduction]:
-    return [Reduction(package_variables(platform, own=False)) for platform in request.platforms]
+def _reductions(request: Request, *, own: bool = False) -> list[Reduction]:
+    return [Reduction(package_variables(platform, own=own)) for platform in request.platforms]
 
 
 def excluded(request: Request, problem: Problem) -> tuple[Refusal, ...]:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from solver.conflict import smallest_clash
-from solver.edit import Edit, Kind, eased, eased_bounds
-from solver.loosening import Loosening, excluded, loosenings
+from solver.edit import Edit, Kind, eased
+from solver.loosening import Loosening, excluded, loosenings, wording
 from solver.optimise import encoding
 from solver.problem import write_problem
 from solver.reason import Reason, Relation
-from solver.reduction import Need, Wanted, wanted_in
+from solver.reduction import Need, wanted_in
 from solver.request import Request
 from solver.universe import Candidate, PackageIndex, build_universe
 from solver.version import Version
@@ -178,19 +178,22 @@ class Relaxation:
         return best[0], tuple(self._specific(self.loosenings[number], best[1]) for number in best[0])
 
     def _specific(self, loosening: Loosening, chosen: set[int]) -> Edit:
-        """The edit with the version that an answer has."""
+        """The edit with the versions that an answer has, on any of its platforms."""
         edit = loosening.edit
-        taken = next((c for i in sorted(chosen) if (c := self.problem.candidates[i]).name == edit.name), None)
-        if taken is None or edit.kind not in (Kind.BOUND, Kind.DEPENDENCY, Kind.PORT):
-            return edit
+        candidates = [self.problem.candidates[index] for index in sorted(chosen)]
+        taken = [candidate for candidate in candidates if candidate.name == edit.name]
         if edit.kind is Kind.PORT:
-            return replace(edit, version=taken.version)
-        left = (Wanted(edit.name, eased_bounds(w.bounds, taken.version)) for w in loosening.wanted)
-        after = " & ".join(dict.fromkeys(map(str, left)))
-        if edit.bound is not None:
-            condition = self.request.restrictions[edit.bound].condition
-            after = "" if eased(condition, taken.version) is None else after
-        return replace(edit, version=taken.version, after=after)
+            ported = dict.fromkeys(candidate.version for candidate in taken if candidate.outsider)
+            return replace(edit, versions=tuple(ported))
+        if edit.kind not in (Kind.BOUND, Kind.DEPENDENCY):
+            return edit
+        versions = tuple(dict.fromkeys(candidate.version for candidate in taken))
+        left = [eased(condition, versions) for condition in loosening.conditions]
+        after = ""
+        if edit.kind is Kind.DEPENDENCY or any(left):
+            root = next((root for root in self.request.roots if root.name == edit.root), None)
+            after = wording(self.request, edit.name, [each for each in left if each is not None], root)
+        return replace(edit, versions=versions, after=after)
 
     # Clashes
 

@@ -26,15 +26,20 @@ _WIDTH = 98
 """Of a line before it is indented below the error."""
 
 
-def in_words(error: UnsolvableError, folder: Path, *, verbose: bool = False) -> UnsolvableError:
-    """``error`` with its explanation, where it has one, told in its details and hint."""
+def in_words(
+    error: UnsolvableError, folder: Path, *, verbose: bool = False, options: str = ""
+) -> UnsolvableError:
+    """``error`` with its explanation, where it has one, told in its details and hint.
+
+    ``options`` are those that were given to ``mono lock``, each after a blank.
+    """
     if not isinstance(error, NoAnswerError):
         return error
     what = headline(error.explanation)
     reason = f"{error.reason}: {what}"
     if len(reason) > _WIDTH - len("error: "):
         reason = what
-    hint = error.hint or _hint(error)
+    hint = error.hint or _hint(error, options)
     repairs = [] if error.hint else repair_lines([located(repair, folder) for repair in error.repairs])
     steps = list(derivation(error, verbose=verbose))
     room = _MOST_LINES - 1 - len(repairs) - (1 if hint else 0)
@@ -42,7 +47,7 @@ def in_words(error: UnsolvableError, folder: Path, *, verbose: bool = False) -> 
         # The end tells the culprit, and the beginning where it comes from.
         left_out = len(steps) - room + 1
         steps[room // 2 : room // 2 + left_out] = [
-            f"… {left_out} more lines, which mono --verbose lock tells"
+            f"… {left_out} more lines, which mono --verbose lock{options} tells"
         ]
     return UnsolvableError(reason, error.place, hint, (*steps, *repairs))
 
@@ -297,14 +302,15 @@ def _absent(missing: Missing) -> str:
     return f"there are versions of {missing.name} from {oldest} to {newest}, but none like that"
 
 
-def _hint(error: NoAnswerError) -> str:
+def _hint(error: NoAnswerError, options: str) -> str:
     numbers = [str(n) for n, repair in enumerate(error.repairs, 1) if not any(map(by_hand, repair.edits))]
     if len(numbers) == 1:
-        return f"mono lock --apply {numbers[0]} makes change {numbers[0]}, and locks"
+        return f"mono lock{options} --apply {numbers[0]} makes change {numbers[0]}, and locks"
     if numbers:
-        return f"mono lock --apply N makes change N, and locks; N is {_series(numbers, 'or')}"
+        return f"mono lock{options} --apply N makes change N, and locks; N is {_series(numbers, 'or')}"
     if error.repairs:
         return ""
     if error.explanation.cause is Cause.UNKNOWN:
         return f"are all repositories that the project needs in {FILE}?"
-    return "no small change to the project would help; mono lock --upgrade looks for newer packages"
+    newer = "" if options else "; mono lock --upgrade looks for newer packages"
+    return f"no small change to the project would help{newer}"

@@ -40,7 +40,7 @@ def repair_data(number: int, repair: Repair) -> dict[str, object]:
             {
                 "kind": edit.kind.value,
                 "name": edit.name,
-                "version": str(edit.version) if edit.version else None,
+                "versions": [str(version) for version in edit.versions],
                 "before": edit.before,
                 "after": edit.after,
                 "place": edit.place,
@@ -64,7 +64,8 @@ def in_words(edit: Edit) -> str:
         case Kind.PORT:
             serves = list(edit.serves) if len(edit.serves) < 4 else [*edit.serves[:2], "others"]
             then = f", which {' and '.join(serves)} could then use" if serves else ""
-            return f"port {edit.name} {edit.version} to dune by hand{then}"
+            versions = " and ".join(map(str, edit.versions))
+            return f"port {edit.name} {versions} to dune by hand{then}"
         case Kind.TARGET:
             return f"give up {edit.name}: drop it from targets.build{at}"
 
@@ -78,4 +79,5 @@ def _bound_in_words(edit: Edit) -> str:
     if after in ("", edit.name):
         return f"drop the bound {before}"
     change = f"ask for {after} instead of {before}"
-    return f"allow the prerelease {edit.version}: {change}" if "~" in str(edit.version) else change
+    prereleases = [text for text in map(str, edit.versions) if "~" in text]
+    return f"allow the prerelease {' and '.join(prereleases)}: {change}" if prereleases else change

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from monorepo.adapters.git import GitClones
 from monorepo.adapters.http import HttpClient
 from monorepo.errors import LockError, MonoError, UnsolvableError
+from monorepo.lock.reader import load_lock
 from monorepo.repairing import RepairReport, apply_repair
-from tests.monorepo.test_locking import Place, library, source
+from monorepo.states import States
+from tests.monorepo.test_locking import Place, commit, library, source
 
 
 @pytest.fixture
@@ -18,9 +21,10 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-def repair(place: Place, number: int) -> RepairReport:
+def repair(place: Place, number: int, **options: Any) -> RepairReport:
     with HttpClient() as http:
-        return apply_repair(place.project, number, cache=place.cache, http=http, git=GitClones(place.cache))
+        git = GitClones(place.cache)
+        return apply_repair(place.project, number, cache=place.cache, http=http, git=git, **options)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -87,3 +91,50 @@ def test_there_is_nothing_to_repair(place: Place) -> None:
     with pytest.raises(MonoError, match="there is nothing to repair"):
         repair(place, 1)
     assert not (place.project / "mono.lock").exists()
+
+
+def test_a_repair_is_one_of_the_state_that_is_asked_for(place: Place) -> None:
+    place.publish({"lib.1": library()})
+    identifier = commit(place.repository)
+    place.publish({"lib.2": library()})
+    commit(place.repository)
+    place.toml(f'[[repositories]]\nname = "test"\nurl = "git+file://{place.repository}"\n')
+    place.root('depends: ["lib" {>= "3"}]')
+    repair(place, 1, states=States(revisions={"test": identifier}))
+    assert '["lib" {>= "1"}]' in (place.project / "app.opam").read_text(encoding="utf-8")
+    assert load_lock(place.project).repositories[0].commit == identifier
+
+
+def test_a_repair_is_one_of_the_versions_that_are_asked_for(place: Place) -> None:
+    """The bound that keeps the other root from the newest version of what is updated is no bound otherwise."""
+    place.publish({"lib.1": library()})
+    place.root('depends: ["lib"]')
+    place.lock()
+    place.root('depends: ["lib" {>= "3"}]')
+    place.publish({"lib.2": library()})
+    repair(place, 1, update=("lib",))
+    assert '["lib" {>= "2"}]' in (place.project / "app.opam").read_text(encoding="utf-8")
+    assert "lib.2" in {f"{p.name}.{p.version}" for p in load_lock(place.project).packages}
+
+
+def test_ends_of_lines_stay(place: Place) -> None:
+    place.publish({"lib.1": library()})
+    opam, toml = place.project / "app.opam", place.project / "mono.toml"
+    opam.write_bytes(b'opam-version: "2.0"\r\ndepends: [\r\n  "lib" {>= "2"}\r\n  "dune"\r\n]\r\n')
+    repositories = toml.read_bytes()
+    toml.write_bytes(b'[solve]\r\nconstraints = [\r\n  "lib {!= 1}",\r\n]\r\n' + repositories)
+    assert repair(place, 1).files == ("app.opam", "mono.toml")
+    assert opam.read_bytes() == b'opam-version: "2.0"\r\ndepends: [\r\n  "lib" {>= "1"}\r\n  "dune"\r\n]\r\n'
+    assert toml.read_bytes() == b"[solve]\r\nconstraints = [\r\n]\r\n" + repositories
+
+
+def test_a_symbolic_link_stays_one(place: Place) -> None:
+    place.publish({"lib.1": library()})
+    place.root('depends: ["lib" {>= "2"}]')
+    link, real = place.project / "app.opam", place.project / "opam" / "real.txt"
+    real.parent.mkdir()
+    link.rename(real)
+    link.symlink_to("opam/real.txt")
+    repair(place, 1)
+    assert link.is_symlink()
+    assert '["lib" {>= "1"}]' in real.read_text(encoding="utf-8")

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from overlays.errors import OpamSyntaxError
 from overlays.formulas import read_filter, read_formula
-from overlays.notation import parse_dependency, read_condition, read_need, read_needs, write, write_needs
+from overlays.notation import (
+    parse_dependency,
+    read_condition,
+    read_need,
+    read_needs,
+    write,
+    write_for_opam,
+    write_needs,
+)
 from solver.formula import (
     AllOf,
     AnyOf,
@@ -69,6 +77,12 @@ def test_formulas_come_back(formula: Condition) -> None:
     text = write(formula)
     assert "\n" not in text
     assert read_need(text, "") == formula
+
+
+@given(CONDITIONS)
+def test_conditions_come_back_from_opam_files(condition: Condition) -> None:
+    formula = read_formula(f'["a" {{{write_for_opam(condition)}}}]')
+    assert formula == AllOf((Dependency("a", condition),))
 
 
 @given(st.recursive(NEGATED, lambda parts: st.one_of(joined(parts), joined(parts).map(Not)), max_leaves=6))

@@ -85,6 +85,15 @@ def test_scenario(scenario: Path, tmp_path: Path, capfd: pytest.CaptureFixture[s
     _check_minimal(failure)
 
 
+def test_who_looked_for_newer_packages_is_not_told_to(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    place = Place(tmp_path / "project", tmp_path / "cache")
+    _lay_out(tomllib.loads((HERE / "conflict-declared.toml").read_text(encoding="utf-8")), place.project)
+    assert place.mono("lock", "--upgrade") == 1
+    assert capfd.readouterr().err.endswith("\nhint: no small change to the project would help\n")
+
+
 def _as_json(place: Place, capfd: pytest.CaptureFixture[str]) -> dict[str, Any]:
     assert place.mono("lock", "--json") == 1
     data: dict[str, Any] = json.loads(capfd.readouterr().out)

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from overlays.notation import write
 from solver.conflict import smallest_clash
 from solver.edit import Edit, Kind, eased, edited
 from solver.explanation import Cause, End, explain, explanation_of
-from solver.formula import AllOf, Comparison, Constraint, Text, Variable
+from solver.formula import Comparison, Text, Variable
 from solver.optimise import is_solvable, solve
 from solver.package import Package
 from solver.reason import Relation
@@ -32,7 +33,7 @@ def repaired(asked: Request, world: World, names: tuple[str, ...] = ()) -> tuple
 
 def kinds(found: tuple[Repair, ...]) -> list[list[tuple[Kind, str, str]]]:
     return [
-        [(edit.kind, edit.name, str(edit.version) if edit.version else "") for edit in repair.edits]
+        [(edit.kind, edit.name, " and ".join(map(str, edit.versions))) for edit in repair.edits]
         for repair in found
     ]
 
@@ -143,27 +144,37 @@ def test_versions_are_told_only_where_they_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("condition", "version", "expected"),
+    ("condition", "versions", "expected"),
     [
-        (">= 9", "3", 'Constraint(relation=">=", "3")'),
-        ("> 3", "3", 'Constraint(relation=">=", "3")'),
-        (">= 1 & < 2", "2", 'Constraint(relation=">=", "1") & Constraint(relation="<=", "2")'),
-        ("!= 3", "3", "None"),
-        (">= 1 & != 3", "3", 'Constraint(relation=">=", "1")'),
-        ("= 1 | = 2", "3", "None"),
-        ("= 1", "2", 'Constraint(relation="=", "2")'),
+        (">= 9", "3", ">= 3"),
+        ("> 3", "3", ">= 3"),
+        (">= 1 & < 2", "2", ">= 1 & <= 2"),
+        ("!= 3", "3", None),
+        (">= 1 & != 3", "3", ">= 1"),
+        ("= 1 | = 2", "3", None),
+        ("= 1", "2", "= 2"),
+        (">= 3", "2 1", ">= 1"),
+        ("< 1", "3 2", "<= 3"),
+        ("= 3", "2 1", None),
+        ("= 1 | = 2", "2 1", "= 1 | = 2"),
     ],
 )
-def test_easing(condition: str, version: str, expected: str) -> None:
-    left = eased(bound(condition), Version.parse(version))
-    parts = left.parts if isinstance(left, AllOf) else (left,)
-    told = " & ".join(
-        f'Constraint(relation="{part.relation}", "{part.operand.text}")'
-        if isinstance(part, Constraint) and isinstance(part.operand, Text)
-        else str(part)
-        for part in parts
+def test_easing(condition: str, versions: str, expected: str | None) -> None:
+    left = eased(bound(condition), [Version.parse(version) for version in versions.split()])
+    assert (left and write(left)) == expected
+
+
+def test_a_bound_admits_all_versions_that_the_targets_need() -> None:
+    """On one target the newer version is not available, on the other something else refuses the older."""
+    on_linux = Comparison(Variable("os"), "=", Text("linux"))
+    elsewhere = Comparison(Variable("os"), "!=", Text("linux"))
+    world = World(
+        [package("lib.1", available=elsewhere), package("lib.2", available=on_linux), package("dune.3.17")]
     )
-    assert told == expected
+    linux, macos = Platform(("one",), {"os": "linux"}), Platform(("two",), {"os": "macos"})
+    found = repaired(request(root("lib >= 3"), platforms=(linux, macos)), world)
+    assert kinds(found)[0] == [(Kind.DEPENDENCY, "lib", "2 and 1")]
+    assert found[0].edits[0].after == 'lib {>= "1"}'
 
 
 @given(st.lists(st.frozensets(st.integers(0, 9), min_size=1, max_size=4), min_size=1, max_size=4))
@@ -245,9 +256,9 @@ def _single_edits(asked: Request) -> Iterator[Edit]:
     """What a user could try without a solver: every bound of their own at every version, and every target."""
     for version in map(Version.parse, "123"):
         for number, bound_ in enumerate(asked.restrictions):
-            yield Edit(Kind.BOUND, bound_.name, version, bound=number, after="changed")
+            yield Edit(Kind.BOUND, bound_.name, (version,), bound=number, after="changed")
         for name in NAMES:
-            yield Edit(Kind.DEPENDENCY, name, version, root="app")
+            yield Edit(Kind.DEPENDENCY, name, (version,), root="app")
     yield from (Edit(Kind.PROVIDED, name) for name in NAMES)
     if len(asked.platforms) > 1:
         yield from (Edit(Kind.TARGET, str(n), platform=n) for n in range(2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,9 +21,6 @@ from monorepo.errors import LockError, UnsolvableError
 if TYPE_CHECKING:
     from monorepo.locking import LockReport
     from monorepo.ports import Git, Http
-    from monorepo.states import ChosenStates, States
-
-if TYPE_CHECKING:
     from monorepo.states import ChosenStates, States
 
 
@@ -95,19 +93,16 @@ def command(
             if given[option] and given[other]:
                 raise click.UsageError(f"{option} and {other} exclude each other", context)
     settings = settings_of(context)
-    with _told_as_json(settings, as_json):
+    options = LockOptions(upgrade, (*update, *packages), lowest, _states(as_of, revisions, context), number)
+    with _told(settings, options, as_json=as_json):
         if check:
             check_lock(settings, as_json)
         else:
-            options = LockOptions(
-                upgrade, (*update, *packages), lowest, _states(as_of, revisions, context), number
-            )
             make_lock(settings, as_json, options)
 
 
 _EXCLUDED = {
     "--check": ("--apply", "--update", "--upgrade", "--lowest", "--as-of", "--repository"),
-    "--apply": ("--update", "--lowest", "--as-of", "--repository"),
     "--update": ("--upgrade", "--lowest"),
 }
 
@@ -121,6 +116,20 @@ class LockOptions:
     lowest: bool = False
     states: States | None = None
     repair: int | None = None
+
+    def __str__(self) -> str:
+        """All but the repair as they are given, each after a blank."""
+        words = ["--upgrade"] if self.upgrade else []
+        words += ["--update", *self.update] if self.update else []
+        words += ["--lowest"] if self.lowest else []
+        if self.states is not None:
+            from monorepo.moments import moment_text
+
+            as_of = self.states.as_of
+            words += [] if as_of is None else ["--as-of", moment_text(as_of).removesuffix("T23:59:59Z")]
+            for name, revision in self.states.revisions.items():
+                words += ["--repository", f"{name}={revision}"]
+        return "".join(f" {shlex.quote(word)}" for word in words)
 
 
 def _states(
@@ -138,18 +147,17 @@ def _states(
 
 
 @contextmanager
-def _told_as_json(settings: Settings, as_json: bool) -> Iterator[None]:
-    """Where there is no answer, a script gets the reasons as well."""
+def _told(settings: Settings, options: LockOptions, *, as_json: bool) -> Iterator[None]:
+    """Where there is no answer, say why and how to go on with these options; a script gets that as well."""
     try:
         yield
     except UnsolvableError as error:
+        from monorepo.cli.explanation import as_data, in_words
         from monorepo.lock.answer import NoAnswerError
 
         if as_json and isinstance(error, NoAnswerError):
-            from monorepo.cli.explanation import as_data
-
             print_json(as_data(error, settings.directory))
-        raise
+        raise in_words(error, settings.directory, verbose=settings.verbose, options=str(options)) from error
 
 
 def make_lock(settings: Settings, as_json: bool = False, options: LockOptions = LockOptions()) -> None:
@@ -181,7 +189,7 @@ def make_lock(settings: Settings, as_json: bool = False, options: LockOptions = 
                 states=options.states,
             )
         else:
-            report = _repaired(settings, options.repair, http, git, upgrade=options.upgrade)
+            report = _repaired(settings, options, options.repair, http, git)
     if report.states is not None:
         _tell_states(report.states, talk)
     if report.changed and report.before is not None:
@@ -216,12 +224,20 @@ def _tell_states(states: ChosenStates, talk: Talk) -> None:
         talk.warn(f'repository "{name}" is not in git and has no older state: it is taken as it is now')
 
 
-def _repaired(settings: Settings, number: int, http: Http, git: Git, *, upgrade: bool) -> LockReport:
+def _repaired(settings: Settings, options: LockOptions, number: int, http: Http, git: Git) -> LockReport:
     from monorepo.cli.repairs import in_words
     from monorepo.repairing import apply_repair
 
     repaired = apply_repair(
-        settings.directory, number, cache=settings.cache, http=http, git=git, upgrade=upgrade
+        settings.directory,
+        number,
+        cache=settings.cache,
+        http=http,
+        git=git,
+        upgrade=options.upgrade,
+        update=options.update,
+        lowest=options.lowest,
+        states=options.states,
     )
     talk = settings.talk()
     for edit in repaired.repair.edits:
