@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -14,6 +13,7 @@ from solver.optimise import is_solvable
 from solver.reason import Relation
 from solver.relaxation import Relaxation
 from solver.request import Request
+from solver.spelling import VERY_MUCH_ALIKE, nearest
 from solver.universe import PackageIndex, build_universe
 
 MOST_REPAIRS = 5
@@ -71,17 +71,12 @@ def _renamed(request: Request, unknown: Set[str], names: Sequence[str]) -> tuple
     edits = []
     for root in request.roots:
         for name in sorted({d.name for d in dependencies_in(root.depends)} & unknown):
-            near = nearest(name, names)
+            near = nearest(name, names, most=1, alike=VERY_MUCH_ALIKE)
             if not near:
                 return ()
             place = places.get((root.name, name), "")
             edits.append(Edit(Kind.RENAME, near[0], root=root.name, before=name, after=near[0], place=place))
     return tuple(edits)
-
-
-def nearest(name: str, names: Sequence[str]) -> tuple[str, ...]:
-    """At most three of ``names`` that look like ``name``, the most alike first."""
-    return tuple(difflib.get_close_matches(name, names, n=3, cutoff=0.7))
 
 
 def _serving(edit: Edit, request: Request, explanation: Explanation) -> Edit:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-_ALIKE = 0.7
+ALIKE, VERY_MUCH_ALIKE = 0.7, 0.8
 """As `difflib.SequenceMatcher.ratio` counts: ``cohtp`` and ``cohttp`` have 0.9, ``core`` and ``re`` 0.67."""
 
 
-def nearest(word: str, known: Iterable[str], most: int = 3) -> tuple[str, ...]:
+def nearest(word: str, known: Iterable[str], most: int = 3, alike: float = ALIKE) -> tuple[str, ...]:
     """At most so many names that ``word`` may be a slip for, the most alike first.
 
     Those that differ by case, dashes or underscores alone come before all others.
     """
     names = sorted(known)
     same = [name for name in names if _plain(name) == _plain(word)]
-    near = difflib.get_close_matches(word, names, n=most, cutoff=_ALIKE)
+    near = difflib.get_close_matches(word, names, n=most, cutoff=alike)
     return tuple(dict.fromkeys((*same, *near)))[:most]
 
 

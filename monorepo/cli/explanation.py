@@ -16,8 +16,8 @@ from monorepo.project import COMPILER
 from monorepo.repairing import by_hand, located
 from solver.explanation import Cause, End, Explanation, Missing, Step
 from solver.reason import Relation
-from solver.repair import nearest
 from solver.request import Request
+from solver.spelling import nearest
 from solver.version import Version
 
 _MOST_LINES = 25

@@ -187,7 +187,7 @@ class OpenProject:
         roots = {root.name for root in self.project.roots}
         for bound in self.project.request.restrictions:
             if bound.name not in roots and not self.index.packages(bound.name):
-                from solver.repair import nearest
+                from solver.spelling import nearest
 
                 yield bound, nearest(bound.name, self.stack.names())
 

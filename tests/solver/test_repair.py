@@ -18,9 +18,10 @@ from solver.optimise import is_solvable, solve
 from solver.package import Package
 from solver.reason import Relation
 from solver.relaxation import Relaxation
-from solver.repair import MOST_REPAIRS, Repair, nearest, repairs
+from solver.repair import MOST_REPAIRS, Repair, repairs
 from solver.request import Platform, Request, Restriction
 from solver.solution import Solution, Unsolvable
+from solver.spelling import nearest
 from solver.universe import build_universe
 from solver.version import Version
 from tests.solver.worlds import DUNE, World, bound, dependency, package, request, root

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from solver.spelling import nearest
+from solver.spelling import VERY_MUCH_ALIKE, nearest
 
 NAMES = ("cohttp", "cohttp-lwt", "core", "dune", "extunix", "lwt", "lwt_ppx", "osh", "re")
 
@@ -22,3 +22,8 @@ NAMES = ("cohttp", "cohttp-lwt", "core", "dune", "extunix", "lwt", "lwt_ppx", "o
 )
 def test_nearest(word: str, expected: tuple[str, ...]) -> None:
     assert nearest(word, NAMES) == expected
+
+
+def test_only_what_is_very_much_alike_is_offered_as_a_repair() -> None:
+    assert nearest("unix", NAMES) == ("extunix",)
+    assert nearest("unix", NAMES, alike=VERY_MUCH_ALIKE) == ()

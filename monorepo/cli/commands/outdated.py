@@ -18,7 +18,7 @@ from monorepo.outdated import Standing, outdated
 @click.option("--target", "targets", metavar="TARGET", multiple=True, help="Look at this target alone.")
 @click.option("--all", "show_all", is_flag=True, help="List and explain all packages, not just direct ones.")
 @click.option("--offline", is_flag=True, help="Take repositories as the lock records them.")
-@click.option("--exit-code", is_flag=True, help="Exit with 1 if something is outdated.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if mono lock --upgrade would change something.")
 @click.option("--json", "as_json", is_flag=True, help="Print an array with every package.")
 @click.pass_context
 def command(
@@ -58,7 +58,7 @@ def command(
             header = ("package", "locked", "available", "newest", "held back by")
             print_table(header, rows, styled=settings.styled(1))
         talk.say(_summary(late, len(rows)))
-    if exit_code and late:
+    if exit_code and any(standing.can_move for standing in late):
         context.exit(1)
 
 
