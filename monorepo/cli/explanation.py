@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -16,11 +17,15 @@ from monorepo.project import COMPILER
 from monorepo.repairing import by_hand, located
 from solver.explanation import Cause, End, Explanation, Missing, Step
 from solver.reason import Relation
+from solver.repair import Repair
 from solver.request import Request
 from solver.spelling import nearest
 from solver.version import Version
 
 _MOST_LINES = 25
+_LEAST_STEPS = 8
+"""So many are told, however many lines there are of what would help."""
+_MOST_HEADLINES = 3
 _MOST_DEMANDS = 3
 _WIDTH = 98
 """Of a line before it is indented below the error."""
@@ -35,21 +40,37 @@ def in_words(
     """
     if not isinstance(error, NoAnswerError):
         return error
-    what = headline(error.explanation)
-    reason = f"{error.reason}: {what}"
-    if len(reason) > _WIDTH - len("error: "):
-        reason = what
-    hint = error.hint or _hint(error, options)
-    repairs = [] if error.hint else repair_lines([located(repair, folder) for repair in error.repairs])
+    whole = f"mono --verbose lock{options}"
+    reason = _reason(error)
     steps = list(derivation(error, verbose=verbose))
-    room = _MOST_LINES - 1 - len(repairs) - (1 if hint else 0)
+    room = _MOST_LINES - len(reason) - 1
+    offered = () if error.hint else error.repairs
+    most = sys.maxsize if verbose else room - min(len(steps), _LEAST_STEPS)
+    repairs, shown = repair_lines([located(repair, folder) for repair in offered], most, whole)
+    hint = error.hint or _hint(error, error.repairs[:shown], options)
+    room -= len(repairs)
     if not verbose and len(steps) > room:
         # The end tells the culprit, and the beginning where it comes from.
         left_out = len(steps) - room + 1
-        steps[room // 2 : room // 2 + left_out] = [
-            f"… {left_out} more lines, which mono --verbose lock{options} tells"
-        ]
-    return UnsolvableError(reason, error.place, hint, (*steps, *repairs))
+        steps[room // 2 : room // 2 + left_out] = [f"… {left_out} more lines, which {whole} tells"]
+    return UnsolvableError("\n".join(reason), error.place, hint, (*steps, *repairs))
+
+
+def _reason(error: NoAnswerError) -> list[str]:
+    """What is the case in one line, or in as few as it takes, the last cut off if need be."""
+    what = headline(error.explanation)
+    width = _WIDTH - len("error: ")
+    told = f"{error.reason}: {what}"
+    if len(told) <= width:
+        return [told]
+    return textwrap.wrap(
+        what,
+        width,
+        subsequent_indent="    ",
+        max_lines=_MOST_HEADLINES,
+        placeholder=" …",
+        break_on_hyphens=False,
+    )
 
 
 def as_data(error: NoAnswerError, folder: Path) -> dict[str, object]:
@@ -302,8 +323,8 @@ def _absent(missing: Missing) -> str:
     return f"there are versions of {missing.name} from {oldest} to {newest}, but none like that"
 
 
-def _hint(error: NoAnswerError, options: str) -> str:
-    numbers = [str(n) for n, repair in enumerate(error.repairs, 1) if not any(map(by_hand, repair.edits))]
+def _hint(error: NoAnswerError, shown: Sequence[Repair], options: str) -> str:
+    numbers = [str(n) for n, repair in enumerate(shown, 1) if not any(map(by_hand, repair.edits))]
     if len(numbers) == 1:
         return f"mono lock{options} --apply {numbers[0]} makes change {numbers[0]}, and locks"
     if numbers:

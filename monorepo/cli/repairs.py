@@ -13,21 +13,37 @@ from solver.repair import Repair
 _WIDTH = 94
 
 
-def repair_lines(repairs: Sequence[Repair]) -> list[str]:
-    """A numbered list below the line that introduces it; nothing where there is none."""
+def repair_lines(repairs: Sequence[Repair], most: int, whole: str) -> tuple[list[str], int]:
+    """A numbered list below the line that introduces it, and how many repairs it shows, at least one.
+
+    Nothing where there is none. ``whole`` is the command to name where that takes more than ``most`` lines.
+    """
     if not repairs:
-        return []
+        return [], 0
     lines = ["what would help:" if len(repairs) == 1 else "any of these would help:"]
     for number, repair in enumerate(repairs, 1):
-        for position, edit in enumerate(repair.edits):
-            mark = f"  {number}. " if position == 0 else "     and "
-            lines += textwrap.wrap(
-                in_words(edit),
-                _WIDTH,
-                initial_indent=mark,
-                subsequent_indent="     ",
-                break_on_hyphens=False,
-            )
+        told = _told(number, repair)
+        room = most - len(lines) - (1 if number < len(repairs) else 0)
+        if len(told) > room:
+            if number == 1:
+                lines += told[: most - len(lines) - 1]
+            lines.append(f"  … more, which {whole} tells")
+            return lines, max(number - 1, 1)
+        lines += told
+    return lines, len(repairs)
+
+
+def _told(number: int, repair: Repair) -> list[str]:
+    lines = []
+    for position, edit in enumerate(repair.edits):
+        mark = f"  {number}. " if position == 0 else "     and "
+        lines += textwrap.wrap(
+            in_words(edit),
+            _WIDTH,
+            initial_indent=mark,
+            subsequent_indent="     ",
+            break_on_hyphens=False,
+        )
     return lines
 
 
