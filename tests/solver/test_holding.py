@@ -150,3 +150,15 @@ def test_one_target_may_hold_all_others_back() -> None:
     assert (
         held("lib", (root("lib"),), package("lib.1"), newer, platforms=platforms) == "2: not available on mac"
     )
+
+
+@pytest.mark.parametrize("others", ["abcde", "edcba", "cadbe"])
+def test_of_several_reasons_the_first_by_name_is_told(others: str) -> None:
+    """Whichever of them the solver comes upon."""
+    told = held(
+        "lib",
+        (root("lib", *others),),
+        *(package("lib.1"), package("lib.2", "mid"), package("mid.1", *(f"{name} < 2" for name in others))),
+        *(package(f"{name}.{version}") for name in others for version in (1, 2)),
+    )
+    assert told == "2: does not go with a 2"
