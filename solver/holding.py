@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
+from solver.conflict import smallest_clash
 from solver.optimise import encoding
 from solver.problem import write_problem
 from solver.reduction import Every, Need, Wanted, wanted_in
@@ -171,29 +172,21 @@ class Holdings:
             return 1 if other.name in near or candidate.name in _named(other) else 2, other.name
 
         stay = sorted((other for other in self.answer.values() if other.name != candidate.name), key=distance)
-        core = self._core(control, candidate, stay)
-        for other in reversed(core or ()):
-            assert core is not None  # there is something in it
-            smaller = self._core(control, candidate, [kept for kept in core if kept is not other])
-            core = core if smaller is None else smaller
-        return core
+        if not self._clashes(control, candidate, stay):
+            return None
+        if self._clashes(control, candidate, ()):
+            return ()
+        return tuple(smallest_clash(stay, lambda part: self._clashes(control, candidate, part)))
 
-    def _core(
-        self, control: Any, candidate: Candidate, stay: Sequence[Candidate]
-    ) -> tuple[Candidate, ...] | None:
-        """Those of ``stay``, in their order, that clash with a version; None where none do."""
-        literals = {self._chosen(control, other): other for other in stay}
-        assumptions = [self._chosen(control, candidate), *literals]
-        with control.solve(assumptions=assumptions, yield_=True) as handle:
-            if handle.get().satisfiable:
-                return None
-            core = set(handle.core())
-        return tuple(other for literal, other in literals.items() if literal in core)
+    def _clashes(self, control: Any, candidate: Candidate, stay: Sequence[Candidate]) -> bool:
+        """Whether a version goes with no answer that has all of ``stay``."""
+        assumptions = [self._chosen(control, one) for one in (candidate, *stay)]
+        return not control.solve(assumptions=assumptions).satisfiable
 
     def _can_be_had(self, need: Need) -> bool:
         """Whether some way of meeting a need is in some answer; of a conjunction, whether some part is."""
         return any(
-            wanted.bounds.admits(candidate.version) and self._core(self._whole, candidate, ()) is None
+            wanted.bounds.admits(candidate.version) and not self._clashes(self._whole, candidate, ())
             for wanted in wanted_in(need)
             for candidate in self.universe.candidates.get(wanted.name, ())
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from monorepo.cli.needs import plain
+from monorepo.cli.formulas import plain
 from monorepo.lock.causes import Because, Cause, Causes
 from monorepo.lock.difference import Difference
 from monorepo.lock.model import Kind, LockedPackage

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monorepo.cli.needs import Places, plain
+from monorepo.cli.formulas import plain
+from monorepo.cli.needs import Places
 from solver.holding import Held, Holding
 from solver.nature import Nature
 from solver.reduction import wanted_in
@@ -57,7 +58,7 @@ def _refusal(who: Candidate, need: str, place: str | None) -> str:
 
 
 def _rejection(rejection: Rejection) -> str:
-    return rejection.detail if rejection.why is Why.RESTRICTED else rejection.why.value
+    return plain(rejection.detail) if rejection.why is Why.RESTRICTED else rejection.why.value
 
 
 def _lack(holding: Holding) -> str:

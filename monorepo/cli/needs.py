@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
@@ -56,11 +55,6 @@ def roles(package: LockedPackage) -> Iterator[str]:
         yield f"in the program for {', '.join(package.targets)}"
     if package.host_for:
         yield f"on the machine that builds for {', '.join(package.host_for)}"
-
-
-def plain(text: str) -> str:
-    """Formulas with fewer quotes, as mono writes them: ``lwt {>= "5"}`` as ``lwt {>= 5}``."""
-    return re.sub(r'"([0-9][0-9A-Za-z.+~_-]*)"', r"\1", text)
 
 
 def marks(package: LockedPackage) -> tuple[str, ...]:
