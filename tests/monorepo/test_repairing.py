@@ -106,7 +106,7 @@ def test_a_repair_is_one_of_the_state_that_is_asked_for(place: Place) -> None:
 
 
 def test_a_repair_is_one_of_the_versions_that_are_asked_for(place: Place) -> None:
-    """The bound that keeps the other root from the newest version of what is updated is no bound otherwise."""
+    """It is made for the lock that failed: one that updates a package, from the repository as it is now."""
     place.publish({"lib.1": library()})
     place.root('depends: ["lib"]')
     place.lock()
