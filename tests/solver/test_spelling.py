@@ -18,6 +18,8 @@ NAMES = ("cohttp", "cohttp-lwt", "core", "dune", "extunix", "lwt", "lwt_ppx", "o
         ("lwt-ppx", ("lwt_ppx",)),
         ("nosuch", ()),
         ("cor", ("core",)),
+        ("lwr", ("lwt",)),
+        ("coru", ("core",)),
     ],
 )
 def test_nearest(word: str, expected: tuple[str, ...]) -> None:
