@@ -16,7 +16,7 @@ from typing import Any
 from solver.conflict import smallest_clash
 from solver.optimise import encoding
 from solver.problem import write_problem
-from solver.reduction import Every, Need, Wanted, wanted_in
+from solver.reduction import Need, Wanted, is_met, wanted_in
 from solver.solution import Solution
 from solver.universe import Candidate, Rejection, Universe
 from solver.version import Version
@@ -152,11 +152,12 @@ class Holdings:
 
     def _is_met(self, need: Need, instead: Candidate) -> bool:
         """Whether the answer meets a need, with ``instead`` for its version of that package."""
-        if isinstance(need, Wanted):
-            found = instead if need.name == instead.name else self.answer.get(need.name)
-            return found is not None and need.bounds.admits(found.version)
-        judge = all if isinstance(need, Every) else any
-        return judge(self._is_met(part, instead) for part in need.parts)
+
+        def version_of(name: str) -> Version | None:
+            found = instead if name == instead.name else self.answer.get(name)
+            return None if found is None else found.version
+
+        return is_met(need, version_of)
 
     def _clash(self, control: Any, candidate: Candidate) -> tuple[Candidate, ...] | None:
         """The packages of the answer that cannot stay with it, none of which can be left out.

@@ -11,6 +11,7 @@ from solver.formula import AllOf, Condition, Dependency
 from solver.nature import Nature
 from solver.package import Package
 from solver.problem import Problem
+from solver.reach import reached
 from solver.reduction import ANY_VERSION, Reduction, Wanted, wanted_in
 from solver.request import Request, package_variables
 from solver.universe import Universe
@@ -113,7 +114,7 @@ def _foreigners(universe: Universe, problem: Problem, numbers: Mapping[str, int]
     foreign = {c.name for c in problem.candidates if c.outsider}
     needed = _names_needed(universe)
     for name in sorted(foreign):
-        leads = sorted(_reached(name, needed) & foreign - {name})
+        leads = sorted(reached((name,), lambda who: needed.get(who, set())) & foreign - {name})
         own = [f"leads({numbers[name]},{numbers[other]})." for other in leads]
         yield Loosening(Edit(Kind.PROVIDED, name), (f"provides({{}},{numbers[name]}).", *own))
     for name in sorted(foreign):
@@ -188,12 +189,3 @@ def _names_needed(universe: Universe) -> dict[str, set[str]]:
         }
         for name, candidates in universe.candidates.items()
     }
-
-
-def _reached(name: str, needed: Mapping[str, set[str]]) -> set[str]:
-    reached, waiting = {name}, [name]
-    while waiting:
-        new = needed.get(waiting.pop(), set()) - reached
-        reached |= new
-        waiting += new
-    return reached

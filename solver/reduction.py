@@ -7,7 +7,7 @@ undefined is dropped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -123,6 +123,15 @@ def wanted_in(need: Need) -> Iterator[Wanted]:
 def conjuncts(need: Need) -> tuple[Need, ...]:
     """The parts that must each hold."""
     return need.parts if isinstance(need, Every) else (need,)
+
+
+def is_met(need: Need, version_of: Callable[[str], Version | None]) -> bool:
+    """Whether the versions that were chosen, by name, None for none, meet ``need``."""
+    if isinstance(need, Wanted):
+        version = version_of(need.name)
+        return version is not None and need.bounds.admits(version)
+    judge = all if isinstance(need, Every) else any
+    return judge(is_met(part, version_of) for part in need.parts)
 
 
 class Reduction:

@@ -7,17 +7,19 @@ graph that the lock records.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, Resolver
 
 from solver.nature import Nature
-from solver.reduction import ANY_VERSION, Every, Need, Reduction, Wanted, wanted_in
+from solver.reach import reached
+from solver.reduction import ANY_VERSION, Every, Need, Reduction, Wanted, is_met, wanted_in
 from solver.request import package_variables
 from solver.solution import Solution
 from solver.universe import Candidate, Universe
+from solver.version import Version
 
 
 class ReplayError(Exception):
@@ -105,20 +107,18 @@ class _Walk:
 
     def inside(self) -> set[str]:
         """What is reached from the roots without passing through what is provided."""
-        return _reached(
-            self.entries, lambda name: () if self._is(name, Nature.PROVIDED) else self.edges[name]
-        )
+        return reached(self.entries, lambda name: () if self._is(name, Nature.PROVIDED) else self.edges[name])
 
     def for_target(self) -> set[str]:
         """What the target's own program needs: reached without ``build`` dependencies and build tools."""
         entries = {name for name in self.entries if not self._is(name, Nature.BUILD_TOOL)}
-        return _reached(entries, lambda name: self._lasting[name])
+        return reached(entries, lambda name: self._lasting[name])
 
     def on_host(self, for_target: set[str]) -> set[str]:
         """What the machine that builds needs itself."""
         first = {child for name in for_target for child in self.edges[name] - self._lasting[name]}
         first |= {name for name in self.entries if self._is(name, Nature.BUILD_TOOL)}
-        return _reached(first, lambda name: self.edges[name])
+        return reached(first, lambda name: self.edges[name])
 
     def _not_only_for_building(self, name: str) -> frozenset[str]:
         """The packages that a package needs, apart from build tools and ``build`` dependencies."""
@@ -133,17 +133,6 @@ class _Walk:
     def _is(self, name: str, nature: Nature) -> bool:
         candidate = self.provider.chosen.get(name)
         return candidate is not None and candidate.nature is nature
-
-
-def _reached(entries: Iterable[str], children: Callable[[str], Iterable[str]]) -> set[str]:
-    seen: set[str] = set()
-    waiting = sorted(entries)
-    while waiting:
-        name = waiting.pop()
-        if name not in seen:
-            seen.add(name)
-            waiting.extend(children(name))
-    return seen
 
 
 class _Replay(AbstractProvider[Wanted, Candidate, str]):
@@ -207,8 +196,9 @@ class _Replay(AbstractProvider[Wanted, Candidate, str]):
                 yield from wanted_in(need)
 
     def _is_met(self, need: Need) -> bool:
-        if isinstance(need, Wanted):
-            candidate = self.chosen.get(need.name)
-            return candidate is not None and need.bounds.admits(candidate.version)
-        judge = all if isinstance(need, Every) else any
-        return judge(self._is_met(part) for part in need.parts)
+        return is_met(need, self.version_of)
+
+    def version_of(self, name: str) -> Version | None:
+        """The chosen version of a package, None where it is not used."""
+        candidate = self.chosen.get(name)
+        return None if candidate is None else candidate.version

@@ -14,8 +14,7 @@ from monorepo.lock.model import Kind, Lock, LockedPackage
 from overlays.errors import OpamSyntaxError
 from overlays.notation import read_condition, read_need, read_needs, write
 from solver.formula import Dependency, Formula, Value, dependencies_in, holds
-from solver.reduction import Every, Reduction, Wanted, conjuncts, wanted_in
-from solver.reduction import Need as SolverNeed
+from solver.reduction import Reduction, Wanted, conjuncts, is_met, wanted_in
 from solver.request import Platform, package_variables
 from solver.version import Version
 
@@ -82,15 +81,20 @@ class NeedGraph:
         Both may be of another lock. What it needs and is locked in no version does not count.
         """
         chosen = self._chosen | {(instead.name, target): instead}
+
+        def version_of(name: str) -> Version | None:
+            found = chosen.get((name, target))
+            return None if found is None else Version.parse(found.version)
+
         version = Version.parse(package.version)
         reduction = self._reduction(target, own=package.repository is None)
         for part in conjuncts(reduction.need(_formula(package), package.name, version)):
             there = [wanted for wanted in wanted_in(part) if (wanted.name, target) in chosen]
-            if there and not _is_met(part, chosen, target):
+            if there and not is_met(part, version_of):
                 yield f"needs {part}" if isinstance(part, Wanted) else f"needs {there[0]} or the like"
         for conflict in _dependencies(package.conflicts):
             wanted = reduction.wanted(conflict, package.name, version)
-            if wanted is not None and wanted.name != package.name and _is_met(wanted, chosen, target):
+            if wanted is not None and wanted.name != package.name and is_met(wanted, version_of):
                 yield f"conflicts with {wanted}"
 
     def bounds_against(self, package: LockedPackage, target: str) -> Iterator[str]:
@@ -202,14 +206,6 @@ def _dependencies(texts: Iterable[str]) -> tuple[Dependency, ...]:
     """What each text says, which names one package."""
     with _readable():
         return tuple(next(dependencies_in(read_need(text, FILE))) for text in texts)
-
-
-def _is_met(need: SolverNeed, chosen: Mapping[tuple[str, str], LockedPackage], target: str) -> bool:
-    if isinstance(need, Wanted):
-        package = chosen.get((need.name, target))
-        return package is not None and need.bounds.admits(Version.parse(package.version))
-    judge = all if isinstance(need, Every) else any
-    return judge(_is_met(part, chosen, target) for part in need.parts)
 
 
 def _known_targets(lock: Lock, wanted: Sequence[str]) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from monorepo.errors import LockError, MonoError, UnsolvableError
 from monorepo.lock.reader import load_lock
 from monorepo.repairing import RepairReport, apply_repair
 from monorepo.states import States
-from tests.monorepo.test_locking import Place, commit, library, source
+from tests.monorepo.test_locking import Place, library, source
+from tests.monorepo.test_locking_git import commit
 
 
 @pytest.fixture
