@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from monorepo.cli.words import one_line
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
@@ -33,7 +35,7 @@ class Lines:
         self._talk.detail(f"  {item}")
 
     def noted(self, message: str) -> None:
-        self._talk.say(f"note: {message}")
+        self._talk.say(f"note: {one_line(message)}")
 
 
 class Drawing:
@@ -65,7 +67,7 @@ class Drawing:
                 self._drawn.advance(self._stage)
 
     def noted(self, message: str) -> None:
-        self._drawn.console.print(f"note: {message}", markup=False, highlight=False)
+        self._drawn.console.print(f"note: {one_line(message)}", markup=False, highlight=False)
 
     def _forget(self) -> None:
         for task in (*self._items.values(), *(() if self._stage is None else (self._stage,))):

@@ -10,6 +10,7 @@ import click
 
 from monorepo.errors import MonoError, UnsolvableError
 
+_LONGEST = 2000
 _LINE = re.compile(r"(?P<file>[^\n:]+):(?P<line>[0-9]+)(?::[0-9]+)?")
 
 
@@ -47,10 +48,10 @@ def as_expected(error: Exception, folder: Path, *, verbose: bool = False) -> Mon
 
 
 def _lines(error: MonoError, folder: Path) -> Iterator[str]:
-    yield f"{click.style('error:', fg='red', bold=True)} {error}"
-    yield from (f"  {line}" for line in error.details or _source_line(error.place, folder))
+    yield f"{click.style('error:', fg='red', bold=True)} {one_line(str(error))}"
+    yield from (f"  {one_line(line)}" for line in error.details or _source_line(error.place, folder))
     if error.hint:
-        yield f"{click.style('hint:', fg='cyan', bold=True)} {error.hint}"
+        yield f"{click.style('hint:', fg='cyan', bold=True)} {one_line(error.hint)}"
 
 
 def _source_line(place: str, folder: Path) -> tuple[str, ...]:
@@ -67,7 +68,11 @@ def _source_line(place: str, folder: Path) -> tuple[str, ...]:
 
 
 def visible(text: str) -> str:
-    """``text`` without what a terminal would take for a command."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in text.expandtabs())[
-        :200
-    ]
+    """The start of ``text`` without what a terminal would take for a command."""
+    return one_line(text.expandtabs()[:200])
+
+
+def one_line(text: str) -> str:
+    """``text``, which may come from anywhere, as a line that says no more and does no more than it shows."""
+    shown = text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST // 2]} … {shown[-_LONGEST // 2 :]}"

@@ -159,7 +159,7 @@ def _about(source: LockedSource, error: MonoError) -> MonoError:
     return kind(
         reason,
         place=packages_and(source),
-        hint=error.hint,
+        hint=error.hint or "tell the authors of the source, and lock another version meanwhile",
         details=(*error.details, f"the source is {source.url}"),
     )
 

@@ -2,7 +2,8 @@
 
 How that is kept: a name is relative and has no ``..``; symbolic links are made last, so that no file is
 written through one; and a link counts only if what it leads to, every other link followed, is inside.
-Everything gets the same time and one of two modes, so the same content gives the same tree everywhere.
+Everything gets the same time and one of two modes, and names that are one where upper and lower case are,
+as on macOS, are refused, so the same content gives the same tree everywhere.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from monorepo.errors import FetchError
 EPOCH = 315_532_800  # 1980-01-01, the earliest time that every archive format can tell
 _TIMES = (EPOCH * 10**9, EPOCH * 10**9)
 _DEEPEST = 256
+_LONGEST_TARGET = 4095  # PATH_MAX of Linux, without the zero at the end
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -64,6 +67,7 @@ class TreeWriter:
         self._folders = {""}
         self._files: set[str] = set()
         self._links: dict[str, str] = {}
+        self._names: dict[str, str] = {}
 
     def folder(self, name: str) -> None:
         path = self._count(name)
@@ -71,15 +75,16 @@ class TreeWriter:
             self._links.pop(path, None)
             self._make_folders(path)
 
-    def file(self, name: str, chunks: Iterable[bytes], *, executable: bool) -> None:
+    def file(self, name: str, chunks: Iterable[bytes], *, executable: bool, announced: int = 0) -> None:
+        """``announced`` bytes, where that is known, are refused before any of them is written."""
         path = self._place(name)
+        self._refuse_too_much(self._bytes + announced, name)
         self._files.add(path)
         descriptor = os.open(f"{self._root}/{path}", _WRITE, 0o600)
         try:
             for chunk in chunks:
                 self._bytes += len(chunk)
-                if self._bytes > self._limits.bytes:
-                    raise FetchError(f"it unpacks to more than {self._limits.bytes} bytes", place=name)
+                self._refuse_too_much(self._bytes, name)
                 _write_all(descriptor, chunk)
             os.fchmod(descriptor, 0o755 if executable else 0o644)
             os.utime(descriptor, ns=_TIMES)
@@ -100,6 +105,8 @@ class TreeWriter:
     def symlink(self, name: str, target: str) -> None:
         if target.startswith("/") or "\0" in target or not target:
             raise FetchError(f"a link to {target!r} leaves its folder and is refused", place=name)
+        if len(target) > _LONGEST_TARGET:
+            raise FetchError("a link whose target is too long is refused", place=name)
         path = self._place(name)
         if path in self._files:
             Path(self._root, path).unlink()
@@ -129,7 +136,23 @@ class TreeWriter:
             raise FetchError("is both a file and a folder", place=name)
         self._links.pop(path, None)
         self._make_folders(path.rpartition("/")[0])
+        self._claim(path)
         return path
+
+    def _refuse_too_much(self, count: int, name: str) -> None:
+        if count > self._limits.bytes:
+            raise FetchError(f"it unpacks to more than {self._limits.bytes} bytes", place=name)
+
+    def _claim(self, path: str) -> None:
+        """Refuse a name that another one would be taken for (Unicode, 3.13: canonical caseless matching)."""
+        folded = path.casefold()
+        if not path.isascii():
+            folded = unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
+        other = self._names.setdefault(folded, path)
+        if other != path:
+            raise FetchError(
+                f"it and {other} would be one name where upper and lower case are one", place=path
+            )
 
     def _make_folders(self, path: str) -> None:
         if path in self._folders:
@@ -137,6 +160,7 @@ class TreeWriter:
         if path in self._files or path in self._links:
             raise FetchError("is both a folder and something else", place=path)
         self._make_folders(path.rpartition("/")[0])
+        self._claim(path)
         Path(self._root, path).mkdir(0o755)
         self._folders.add(path)
 

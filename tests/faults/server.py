@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,12 +14,14 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 class FaultyServer:
-    """Answers each path with the next of its answers; the last one stays. ``asked`` lists the paths in order."""
+    """Answers each path with the next of its answers; the last one stays. ``asked`` lists the paths in order,
+    ``times`` when (on the monotonic clock)."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.answers: dict[str, list[Answer]] = {}
         self.asked: list[str] = []
+        self.times: list[float] = []
         self.released = threading.Event()
 
     def on(self, path: str, *answers: Answer) -> str:
@@ -28,6 +31,7 @@ class FaultyServer:
 
     def next(self, path: str) -> Answer:
         self.asked.append(path)
+        self.times.append(time.monotonic())
         answers = self.answers.get(path)
         if not answers:
             return status(404)
@@ -124,6 +128,7 @@ def faulty_server() -> Iterator[FaultyServer]:
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
+        request_queue_size = 64
 
     with running(Server(("127.0.0.1", 0), Handler)) as server:
         faulty = FaultyServer(f"http://127.0.0.1:{server.server_port}")
