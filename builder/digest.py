@@ -32,6 +32,15 @@ def tree_digest(folder: Path) -> str:
     return _digest(folder, deep=True)
 
 
+def tree_listing(folder: Path) -> bytes:
+    """The entries that `tree_digest` is the sha256 of, as above: what a folder was, file by file.
+
+    Raises:
+        InputsError: as `tree_digest` does.
+    """
+    return _listing(folder, deep=True)
+
+
 def files_digest(folder: Path) -> str:
     """As `tree_digest`, of the files and links right in ``folder`` alone, without its folders."""
     return _digest(folder, deep=False)
@@ -48,14 +57,16 @@ def bytes_digest(content: bytes) -> str:
 
 
 def _digest(folder: Path, *, deep: bool) -> str:
-    total = hashlib.sha256()
+    return bytes_digest(_listing(folder, deep))
+
+
+def _listing(folder: Path, deep: bool) -> bytes:
     try:
-        for path, kind, sha256 in sorted(_entries(os.fsencode(folder), b"", deep)):
-            total.update(b"%s %s %s\0" % (kind, sha256.encode("ascii"), path))
+        entries = sorted(_entries(os.fsencode(folder), b"", deep))
     except OSError as error:
         place = error.filename or folder
         raise InputsError(f"cannot be read ({error.strerror})", place=os.fsdecode(place)) from error
-    return f"sha256:{total.hexdigest()}"
+    return b"".join(b"%s %s %s\0" % (kind, sha256.encode("ascii"), path) for path, kind, sha256 in entries)
 
 
 def _entries(folder: bytes, prefix: bytes, deep: bool) -> Iterator[tuple[bytes, bytes, str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from monorepo.duniverse import DUNIVERSE
 from monorepo.duniverse.clashes import refuse_clashes
+from monorepo.duniverse.recording import record_trees, refuse_other_trees
 from monorepo.duniverse.state import Vendored
 from monorepo.duniverse.swap import alone, repair
 from monorepo.duniverse.vendor import plan, vendor
@@ -26,7 +27,8 @@ class PullReport:
     """What a pull did. ``made``, ``kept`` and ``removed`` are directories of duniverse/, sorted.
 
     ``archives`` counts the files that were wanted for them, ``downloaded`` those that were not in the cache,
-    ``received`` their bytes; ``notes`` tells of places that were passed over.
+    ``received`` their bytes; ``recorded`` counts the trees that mono.lock did not have before; ``notes``
+    tells of places that were passed over, and of what could not be recorded.
     """
 
     made: tuple[str, ...]
@@ -35,6 +37,7 @@ class PullReport:
     archives: int = 0
     downloaded: int = 0
     received: int = 0
+    recorded: int = 0
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -63,14 +66,16 @@ def pull(
     """Make ``project``/duniverse what ``lock`` says, by way of ``cache``.
 
     Nothing to do: no network, no writing. Otherwise the old duniverse stands until the new one is complete.
+    What the sources became is held against the trees that ``lock`` records, and written into the project's
+    mono.lock where it has none yet.
     A second pull at the same time waits for the first. ``offline`` takes everything from the cache and from
     this machine; ``force`` discards what was changed by hand.
 
     Raises:
         LockError: the lock breaks the formulas that it records of its own packages.
         FetchError: a source could not be had, verified or unpacked.
-        DuniverseError: duniverse/ was changed by hand (and not ``force``), a source cannot be prepared, or
-            dune would refuse what the sources and the roots define together.
+        DuniverseError: duniverse/ was changed by hand (and not ``force``), a source cannot be prepared or is
+            not what the lock records, or dune would refuse what the sources and the roots define together.
     """
     progress = progress or Silence()
     if offline:
@@ -79,6 +84,7 @@ def pull(
     documents_of(lock.sources)  # whatever is not pinned is refused before anything else happens
 
     def check(folder: Path, directories: Mapping[str, Vendored]) -> None:
+        refuse_other_trees(lock, _trees(directories))
         refuse_clashes(lock, {name: one.shown for name, one in directories.items()}, folder, project)
 
     with alone(project, lambda: progress.noted("waiting for another mono pull of this project")):
@@ -86,10 +92,15 @@ def pull(
         todo = plan(lock.sources, project, force=force)
         if todo.nothing:
             check(project / DUNIVERSE, todo.kept)
-            return PullReport((), tuple(sorted(todo.kept)))
+            recorded = record_trees(lock, project, _trees(todo.kept))
+            _tell(recorded.notes, progress)
+            kept = tuple(sorted(todo.kept))
+            return PullReport((), kept, recorded=recorded.trees, notes=recorded.notes)
         mirrors = archive_mirrors(lock.archive_mirrors, project)
         fetched = fetch(todo.fresh, mirrors, cache, http, git, progress, patience=patience)
-        vendor(todo, project, fetched.paths, git, progress, check)
+        directories = vendor(todo, project, fetched.paths, git, progress, check)
+        recorded = record_trees(lock, project, _trees(directories))
+        _tell(recorded.notes, progress)
     return PullReport(
         made=tuple(sorted(source.directory for source in todo.fresh)),
         kept=tuple(sorted(todo.kept)),
@@ -97,8 +108,18 @@ def pull(
         archives=len(fetched.paths),
         downloaded=fetched.downloaded,
         received=fetched.received,
-        notes=fetched.notes,
+        recorded=recorded.trees,
+        notes=(*fetched.notes, *recorded.notes),
     )
+
+
+def _trees(directories: Mapping[str, Vendored]) -> dict[str, str]:
+    return {name: vendored.tree for name, vendored in directories.items()}
+
+
+def _tell(notes: Sequence[str], progress: Progress) -> None:
+    for note in notes:
+        progress.noted(note)
 
 
 class NoHttp:

@@ -24,7 +24,8 @@ from monorepo.lock.model import LockedSource
 
 STATE = ".mono.json"
 _FORMAT = 1
-_RULES = 2  # counts up when preparation changes, so that every tree is made anew
+RULES = 2
+"""Counts up when preparation changes, so that every tree is made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,12 @@ def source_digest(source: LockedSource) -> str:
     Where the same bytes are fetched from does not count.
     """
     content = {
-        "rules": _RULES,
+        "rules": RULES,
         "packages": sorted(source.packages),
         "removed": REMOVED,
         "checksums": [str(checksum) for checksum in parse_checksums(source.checksums)],
         "commit": source.commit,
+        **({"url": source.url} if source.unverified else {}),
         "subpath": source.subpath,
         "extra_sources": [
             [extra.file, [str(checksum) for checksum in parse_checksums(extra.checksums)]]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from monorepo import __version__
 from monorepo.lock.format import FILE, FORMAT, REVISION
+from monorepo.lock.trees import text_without_trees
 from monorepo.repository_url import RepositoryKind, RepositorySetting
 from overlays.stores.files import stamp_of
 from overlays.stores.folder import unchanged
@@ -125,9 +126,11 @@ class Freshness:
 
     def _hash(self, name: str) -> str | None:
         try:
-            return hashlib.sha256((self.folder / name).read_bytes()).hexdigest()
+            content = (self.folder / name).read_bytes()
         except FileNotFoundError:
             return None
+        # A pull may have recorded trees in the lock since: it asks for the same as before.
+        return hashlib.sha256(text_without_trees(content) if name == FILE else content).hexdigest()
 
 
 def _state(place: str) -> list[int | str] | None:

@@ -39,3 +39,5 @@ def pull_sources(settings: Settings, *, force: bool = False, offline: bool = Fal
             offline=offline,
         )
     talk.say(str(report))
+    if report.recorded:
+        talk.say(f"mono.lock records what {report.recorded} of them are, for every later pull to compare")
