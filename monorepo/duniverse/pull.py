@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from monorepo.duniverse import DUNIVERSE
@@ -17,6 +17,7 @@ from monorepo.errors import FetchError
 from monorepo.fetch.download import Patience, fetch
 from monorepo.fetch.places import documents_of
 from monorepo.fetch.progress import Progress, Silence
+from monorepo.fetch.unverified import pin_unverified
 from monorepo.lock.itself import refuse_uncertified
 from monorepo.lock.model import Lock
 from monorepo.ports import Git, Http, HttpBody
@@ -81,7 +82,8 @@ def pull(
     if offline:
         http, git = NoHttp(), git.without_network()
     refuse_uncertified(lock)
-    documents_of(lock.sources)  # whatever is not pinned is refused before anything else happens
+    # Whatever is not pinned, and not allowed to be so, is refused before anything else happens.
+    documents_of(source for source in lock.sources if not source.unverified)
 
     def check(folder: Path, directories: Mapping[str, Vendored]) -> None:
         refuse_other_trees(lock, _trees(directories))
@@ -97,6 +99,7 @@ def pull(
             kept = tuple(sorted(todo.kept))
             return PullReport((), kept, recorded=recorded.trees, notes=recorded.notes)
         mirrors = archive_mirrors(lock.archive_mirrors, project)
+        todo = replace(todo, fresh=pin_unverified(todo.fresh, cache, http, progress))
         fetched = fetch(todo.fresh, mirrors, cache, http, git, progress, patience=patience)
         directories = vendor(todo, project, fetched.paths, git, progress, check)
         recorded = record_trees(lock, project, _trees(directories))

@@ -68,13 +68,16 @@ def state_text(directories: Mapping[str, Vendored]) -> str:
 def source_digest(source: LockedSource) -> str:
     """The digest of everything in the lock that decides the content of ``source``'s directory.
 
-    Where the same bytes are fetched from does not count.
+    Where the same bytes are fetched from does not count, unless there is no checksum to tell them by; then
+    what was found there (`monorepo.fetch.unverified`) does not.
     """
     content = {
         "rules": RULES,
         "packages": sorted(source.packages),
         "removed": REMOVED,
-        "checksums": [str(checksum) for checksum in parse_checksums(source.checksums)],
+        "checksums": [
+            str(checksum) for checksum in parse_checksums(() if source.unverified else source.checksums)
+        ],
         "commit": source.commit,
         **({"url": source.url} if source.unverified else {}),
         "subpath": source.subpath,

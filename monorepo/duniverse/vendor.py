@@ -72,6 +72,8 @@ def plan(sources: Sequence[LockedSource], project: Path, *, force: bool = False)
     _refuse_what_is_no_folder(duniverse)
     state = _state(duniverse, force=force)
     wanted = {source.directory: source_digest(source) for source in sources}
+    # What no checksum and no tree tells is asked for anew, until some pull has recorded it.
+    unknown = {source.directory for source in sources if source.unverified and not source.tree}
     intact = {name for name, vendored in state.items() if _intact(duniverse / name, vendored)}
     lost = {name for name in state if not os.path.lexists(duniverse / name)}
     if not force:
@@ -79,7 +81,7 @@ def plan(sources: Sequence[LockedSource], project: Path, *, force: bool = False)
     kept = {
         name: vendored
         for name, vendored in state.items()
-        if name in intact and wanted.get(name) == vendored.source
+        if name in intact and wanted.get(name) == vendored.source and name not in unknown
     }
     fresh = tuple(source for source in sources if source.directory not in kept)
     removed = tuple(sorted(state.keys() - wanted.keys()))
