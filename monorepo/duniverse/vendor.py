@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.digest import tree_digest
-from builder.errors import BuilderError
+from builder.digest import bytes_digest
 from monorepo.duniverse import DUNIVERSE
+from monorepo.duniverse.files import LISTS, has_list, list_files, read_list, write_list
 from monorepo.duniverse.state import STATE, Vendored, read_state, source_digest, stamp, state_text
 from monorepo.duniverse.swap import begin, finish
 from monorepo.errors import DuniverseError, MonoError
@@ -40,7 +40,8 @@ would disturb the workspace around it. Packages of a source that are not locked 
 `dune build -p` hides them: their opam files and stanzas are taken out, each stanza leaving its empty lines.
 dune treats all of it as vendored (see the file `dune`).
 
-`.mono.json` holds what mono needs to see which folders are still as it left them. A folder that was changed
+`.mono.json` and `.mono.files` hold what mono needs to see which folders are still as it left them, and which
+files of them are not: `mono pull --check` tells. A folder that was changed
 by hand is not overwritten: `mono pull` stops and names it; `mono pull --force` discards the change.
 """,
 }
@@ -85,8 +86,9 @@ def plan(sources: Sequence[LockedSource], project: Path, *, force: bool = False)
     }
     fresh = tuple(source for source in sources if source.directory not in kept)
     removed = tuple(sorted(state.keys() - wanted.keys()))
-    complete = not fresh and not removed and duniverse.is_dir() and not _strangers(duniverse, state)
-    return Plan(fresh, kept, removed, complete and _own_files_stand(duniverse))
+    complete = not fresh and not removed and duniverse.is_dir() and not strangers(duniverse, state)
+    listed = all(has_list(duniverse, name) for name in kept)
+    return Plan(fresh, kept, removed, complete and listed and not own_files_changed(duniverse))
 
 
 def vendor(
@@ -133,7 +135,9 @@ def _fill(
         folder = new / source.directory
         aside = new / f".{source.directory}"
         shown = prepare(source, folder, aside, archives, project / FILES_FOLDER, git)
-        vendored = Vendored(source_digest(source), _digest(folder), stamp(folder), shown)
+        listing = list_files(folder)
+        write_list(new, source.directory, listing)
+        vendored = Vendored(source_digest(source), bytes_digest(listing), stamp(folder), shown)
         progress.finished(source.directory)
         return vendored
 
@@ -146,6 +150,8 @@ def _fill(
             directories[source.directory] = outcome
     for name in plan.kept:
         _take_over(project / DUNIVERSE / name, new / name)
+        listing = read_list(project / DUNIVERSE, name, plan.kept[name].tree)
+        write_list(new, name, list_files(new / name) if listing is None else listing)
     check(new, directories)
     for name, text in {**_OWN_FILES, STATE: state_text(directories)}.items():
         (new / name).write_text(text, encoding="utf-8", newline="")
@@ -203,45 +209,41 @@ def _intact(folder: Path, vendored: Vendored) -> bool:
         return False
     if stamp(folder) == vendored.stamp:
         return True
-    if _digest(folder) != vendored.tree:
+    if bytes_digest(list_files(folder)) != vendored.tree:
         return False
     settle(folder)
     return True
 
 
-def _digest(folder: Path) -> str:
-    try:
-        return tree_digest(folder)
-    except BuilderError as error:
-        raise DuniverseError(error.reason, place=error.place, hint=error.hint) from error
-
-
-def _strangers(duniverse: Path, state: Mapping[str, Vendored]) -> list[str]:
-    expected = {*state, *_OWN_FILES, STATE}
+def strangers(duniverse: Path, state: Mapping[str, Vendored]) -> list[str]:
+    """What is in ``duniverse`` that no pull put there, by name."""
+    expected = {*state, *_OWN_FILES, STATE, LISTS}
     if not duniverse.is_dir():
         return []
     return sorted(entry.name for entry in duniverse.iterdir() if entry.name not in expected)
 
 
-def _own_files_stand(duniverse: Path) -> bool:
-    return all(
-        (duniverse / name).is_file() and (duniverse / name).read_bytes() == text.encode()
+def own_files_changed(duniverse: Path) -> list[str]:
+    """The files that mono itself writes into ``duniverse``, as far as they are not as it would."""
+    return [
+        name
         for name, text in _OWN_FILES.items()
-    )
+        if not (duniverse / name).is_file() or (duniverse / name).read_bytes() != text.encode()
+    ]
 
 
 def _refuse_edits(duniverse: Path, state: Mapping[str, Vendored], edited: Sequence[str]) -> None:
-    strangers = _strangers(duniverse, state)
-    if not edited and not strangers:
+    added = strangers(duniverse, state)
+    if not edited and not added:
         return
-    names = ", ".join(f"{DUNIVERSE}/{name}" for name in (*edited, *strangers))
+    names = ", ".join(f"{DUNIVERSE}/{name}" for name in (*edited, *added))
     raise DuniverseError(
         f"changed by hand since the last pull: {names}",
         place=str(duniverse),
-        hint="keep the change elsewhere, then pull with --force to discard it here",
+        hint="mono pull --check names the files; keep the change elsewhere, then --force discards it here",
         details=(
             *(f"{DUNIVERSE}/{name} is not what mono wrote" for name in edited),
-            *(f"{DUNIVERSE}/{name} was not put there by mono" for name in strangers),
+            *(f"{DUNIVERSE}/{name} was not put there by mono" for name in added),
         ),
     )
 

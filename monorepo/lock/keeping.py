@@ -33,7 +33,7 @@ class Keeping:
     sought: frozenset[str] = frozenset()
     commits: Mapping[str, str] = field(default_factory=dict)
     lowest: bool = False
-    trees: Trees = Trees()
+    trees: Trees = field(default_factory=Trees)
 
     @property
     def preferences(self) -> Preferences:

@@ -112,8 +112,9 @@ class LockedSource:
     each is a source of its own. The directory of one that the first target does not see begins with a dot.
     Exactly one of ``checksums`` (an archive) and ``commit`` (git) pins it, or none where it is
     ``unverified``; ``packages`` are the packages it carries. ``tree`` is the digest of the directory, once
-    it was made by some pull (`builder.digest.tree_digest`), and "" before. ``patches`` are in order, applied with ``-p1``, already filtered; each is a file of the
-    source, of ``extra_sources`` or of ``extra_files``.
+    it was made by some pull (`builder.digest.tree_digest`), and "" before. ``patches`` are in order,
+    applied with ``-p1``, already filtered; each is a file of the source, of ``extra_sources`` or of
+    ``extra_files``.
     """
 
     directory: str

@@ -274,7 +274,7 @@ unverified = ["lib"]
 
 def test_an_archive_without_checksum_can_be_allowed_by_name(place: Place) -> None:
     url = 'url { src: "https://example.org/lib.tbz" }'
-    place.publish({name: f'depends: ["dune"]\nbuild: ["true"]\n{url}' for name in ("lib.2", "other.2")})
+    place.publish(dict.fromkeys(("lib.2", "other.2"), f'depends: ["dune"]\nbuild: ["true"]\n{url}'))
     place.root('depends: ["lib"]')
     place.toml(UNVERIFIED)
     (source,) = place.lock().lock.sources

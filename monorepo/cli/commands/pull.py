@@ -5,19 +5,52 @@ from __future__ import annotations
 import click
 
 from monorepo.cli import wiring
+from monorepo.cli.output import print_json
 from monorepo.cli.settings import Settings, settings_of
+from monorepo.errors import DuniverseError
 
 
 @click.command("pull", short_help="Fetch the locked sources into duniverse/.")
 @click.option("--force", is_flag=True, help="Discard what was changed by hand in duniverse/.")
 @click.option("--offline", is_flag=True, help="Take everything from the cache and this machine, or fail.")
+@click.option("--check", is_flag=True, help="Only tell what in duniverse/ is not as mono.lock says.")
+@click.option("--json", "as_json", is_flag=True, help="With --check: tell it as JSON, every file.")
 @click.pass_context
-def command(context: click.Context, force: bool, offline: bool) -> None:
+def command(context: click.Context, force: bool, offline: bool, check: bool, as_json: bool) -> None:
     """Fetch every source of mono.lock, verify it, and put it into duniverse/, prepared to be built.
 
     The old duniverse stays until the new one is complete.
     """
-    pull_sources(settings_of(context), force=force, offline=offline)
+    if check and force:
+        raise click.UsageError("--check and --force exclude each other", context)
+    if as_json and not check:
+        raise click.UsageError("--json goes with --check", context)
+    if check:
+        check_sources(settings_of(context), as_json=as_json)
+    else:
+        pull_sources(settings_of(context), force=force, offline=offline)
+
+
+def check_sources(settings: Settings, *, as_json: bool = False) -> None:
+    """Read all of duniverse/, and tell what is not as the lock says, and in which files."""
+    from monorepo.cli.drift import drift_lines, drift_rows
+    from monorepo.duniverse.drift import drifts
+    from monorepo.lock.reader import load_lock
+
+    lock = load_lock(settings.directory)
+    found = drifts(lock, settings.directory)
+    if as_json:
+        print_json({"good": not found, "differences": drift_rows(found)})
+    else:
+        for drift in found:
+            for line in drift_lines(drift, whole=settings.verbose):
+                click.echo(line)
+    if found:
+        raise DuniverseError(
+            "duniverse/ is not what mono.lock says",
+            hint="mono pull makes it so; with --force it discards what was changed by hand",
+        )
+    settings.talk().say("duniverse/ is what mono.lock says")
 
 
 def pull_sources(settings: Settings, *, force: bool = False, offline: bool = False) -> None:

@@ -39,7 +39,7 @@ def test_another_content_is_refused_on_every_machine(tmp_path: Path, project: Pa
     pulled(load_lock(project), tmp_path)
     put(tmp_path, "upstream/p.tgz", TWO)
     shutil.rmtree(project / "duniverse")
-    with pytest.raises(DuniverseError, match="the prepared source is not what mono.lock records") as failure:
+    with pytest.raises(DuniverseError, match=r"not what mono\.lock records") as failure:
         pulled(load_lock(project), tmp_path)
     assert "mono lock --update p" in failure.value.hint
     assert not (project / "duniverse").exists()
