@@ -9,10 +9,10 @@ from pathlib import Path
 
 from monorepo.duniverse import DUNIVERSE
 from monorepo.duniverse.clashes import refuse_clashes
-from monorepo.duniverse.recording import record_trees, refuse_other_trees
+from monorepo.duniverse.recording import Recorded, record_trees, refuse_other_trees, unrecorded
 from monorepo.duniverse.state import Vendored
 from monorepo.duniverse.swap import alone, repair
-from monorepo.duniverse.vendor import plan, vendor
+from monorepo.duniverse.vendor import plan, prepared_trees, vendor
 from monorepo.errors import FetchError
 from monorepo.fetch.download import Patience, fetch
 from monorepo.fetch.places import documents_of
@@ -123,6 +123,24 @@ def _trees(directories: Mapping[str, Vendored]) -> dict[str, str]:
 def _tell(notes: Sequence[str], progress: Progress) -> None:
     for note in notes:
         progress.noted(note)
+
+
+def fetch_trees(lock: Lock, project: Path, cache: Path, http: Http, git: Git, progress: Progress) -> Recorded:
+    """Fetch and prepare, away from duniverse/, what ``lock`` has no tree of, and record it in mono.lock.
+
+    Raises:
+        FetchError, DuniverseError: a source cannot be had or prepared; mono.lock stays as it was.
+    """
+    documents_of(source for source in lock.sources if not source.unverified)
+    wanted = pin_unverified(unrecorded(lock), cache, http, progress)
+    if not wanted:
+        return Recorded()
+    mirrors = archive_mirrors(lock.archive_mirrors, project)
+    fetched = fetch(wanted, mirrors, cache, http, git, progress)
+    trees = prepared_trees(wanted, project, cache, fetched.paths, git, progress)
+    recorded = record_trees(lock, project, trees)
+    _tell(recorded.notes, progress)
+    return recorded
 
 
 class NoHttp:

@@ -99,7 +99,7 @@ def _other_tree(source: LockedSource, tree: str) -> DuniverseError:
         hint=hint,
         details=(
             f"{DUNIVERSE}/{source.directory} would be {tree}",
-            f"mono.lock records        {source.tree}",
+            f"mono.lock records {source.tree}",
             f"the source is {source.url}",
         ),
     )

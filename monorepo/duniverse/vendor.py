@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from builder.digest import bytes_digest
 from monorepo.duniverse import DUNIVERSE
@@ -119,6 +120,40 @@ def vendor(
             f"the new tree cannot be written: {error.strerror or error}", place=str(error.filename or project)
         ) from error
     return directories
+
+
+def prepared_trees(
+    sources: Sequence[LockedSource],
+    project: Path,
+    cache: Path,
+    archives: Mapping[tuple[Checksum, ...], Path],
+    git: Git,
+    progress: Progress,
+    *,
+    threads: int = 2,
+) -> Mapping[str, str]:
+    """What the trees of ``sources`` are by directory, found by preparing them aside in ``cache``.
+
+    Raises:
+        FetchError, DuniverseError: a source cannot be prepared.
+    """
+    incoming = cache / "incoming"
+    incoming.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="prepare-", dir=incoming) as top:
+
+        def make(source: LockedSource, stop: Stop) -> str:
+            folder, aside = Path(top, source.directory), Path(top, f".{source.directory}.aside")
+            prepare(source, folder, aside, archives, project / FILES_FOLDER, git)
+            tree = bytes_digest(list_files(folder))
+            shutil.rmtree(folder)
+            progress.finished(source.directory)
+            return tree
+
+        progress.started("preparing", len(sources))
+        outcomes = in_parallel(make, sources, threads)
+    raise_together("sources could not be prepared", [one for one in outcomes if isinstance(one, MonoError)])
+    pairs = zip(sources, outcomes, strict=True)
+    return {source.directory: tree for source, tree in pairs if isinstance(tree, str)}
 
 
 def _fill(

@@ -64,6 +64,16 @@ class Freshness:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
 
+    def changed(self) -> tuple[str, ...]:
+        """The project's own files that are not as they were when `note` was last called, where it was."""
+        try:
+            note = json.loads(self._file.read_text(encoding="utf-8"))
+            files = {name: known for name, known in note["files"].items() if name != FILE}
+            added = set(self._opam_files(note["deep"])) - set(note["opam"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return ()
+        return tuple(sorted({name for name, known in files.items() if self._hash(name) != known} | added))
+
     def begin(self, files: Sequence[str], repositories: Sequence[RepositorySetting], *, deep: bool) -> Begun:
         """The state before solving, so that what changes meanwhile is seen as a change.
 

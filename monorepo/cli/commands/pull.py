@@ -7,6 +7,7 @@ import click
 from monorepo.cli import wiring
 from monorepo.cli.output import print_json
 from monorepo.cli.settings import Settings, settings_of
+from monorepo.cli.talk import Talk
 from monorepo.errors import DuniverseError
 
 
@@ -53,6 +54,13 @@ def check_sources(settings: Settings, *, as_json: bool = False) -> None:
     settings.talk().say("duniverse/ is what mono.lock says")
 
 
+def tell_recorded(trees: int, talk: Talk) -> None:
+    """Say that mono.lock was written, as nobody expects that of a pull."""
+    if trees:
+        what = "the tree of 1 source" if trees == 1 else f"the trees of {trees} sources"
+        talk.say(f"mono.lock records {what}, for later pulls to compare")
+
+
 def pull_sources(settings: Settings, *, force: bool = False, offline: bool = False) -> None:
     """Pull, and tell what was done."""
     from monorepo.duniverse.pull import pull
@@ -72,5 +80,4 @@ def pull_sources(settings: Settings, *, force: bool = False, offline: bool = Fal
             offline=offline,
         )
     talk.say(str(report))
-    if report.recorded:
-        talk.say(f"mono.lock records what {report.recorded} of them are, for every later pull to compare")
+    tell_recorded(report.recorded, talk)

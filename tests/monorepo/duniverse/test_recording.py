@@ -9,15 +9,18 @@ from pathlib import Path
 import pytest
 
 from builder.digest import tree_digest
+from monorepo.adapters.git import GitClones
+from monorepo.duniverse.pull import fetch_trees
 from monorepo.duniverse.state import RULES
 from monorepo.errors import DuniverseError
+from monorepo.fetch.progress import Silence
 from monorepo.lock.difference import difference
 from monorepo.lock.format import FILE, REVISION
 from monorepo.lock.model import Lock, LockedSource
 from monorepo.lock.reader import load_lock
 from monorepo.lock.trees import trees_of, without_trees
 from monorepo.lock.writer import replace_lock
-from tests.monorepo.fetch.sources import lock, pulled, put, source, tar, tree, vendored
+from tests.monorepo.fetch.sources import NoHttp, lock, pulled, put, source, tar, tree, vendored
 
 OTHER = "sha256:" + "0" * 64
 
@@ -180,3 +183,14 @@ def test_trees_stay_with_the_sources_that_stay(tmp_path: Path, project: Path) ->
     assert [bool(one.tree) for one in kept.sources] == [True, False]
     assert kept.preparation == RULES
     assert difference(asked, now) == difference(asked, asked)
+
+
+def test_trees_can_be_recorded_without_a_duniverse(tmp_path: Path, project: Path) -> None:
+    cache = tmp_path / "cache"
+    recorded_now = fetch_trees(load_lock(project), project, cache, NoHttp(), GitClones(cache), Silence())
+    assert recorded_now.trees == 2
+    assert not (project / "duniverse").exists()
+    now = load_lock(project)
+    assert fetch_trees(now, project, cache, NoHttp(), GitClones(cache), Silence()).trees == 0
+    report = pulled(now, tmp_path)
+    assert (report.made, report.recorded, report.downloaded) == (("p", "q"), 0, 0)
