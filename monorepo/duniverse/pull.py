@@ -9,16 +9,18 @@ from pathlib import Path
 
 from monorepo.duniverse import DUNIVERSE
 from monorepo.duniverse.clashes import refuse_clashes
+from monorepo.duniverse.placing import LinkMode
 from monorepo.duniverse.state import Vendored
 from monorepo.duniverse.swap import alone, repair
-from monorepo.duniverse.vendor import plan, vendor
+from monorepo.duniverse.vendor import Means, plan, vendor
 from monorepo.errors import FetchError
-from monorepo.fetch.download import Patience, fetch
+from monorepo.fetch.arrivals import Arrived
+from monorepo.fetch.download import Fetched, Patience, fetch
 from monorepo.fetch.places import documents_of
 from monorepo.fetch.progress import Progress, Silence
 from monorepo.lock.itself import refuse_uncertified
-from monorepo.lock.model import Lock
-from monorepo.ports import Git, Http, HttpBody
+from monorepo.lock.model import Lock, LockedSource
+from monorepo.ports import Git, Http, HttpBody, Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,10 @@ def pull(
     cache: Path,
     http: Http,
     git: Git,
+    workers: Workers,
     progress: Progress | None = None,
     *,
+    link_mode: LinkMode | None = None,
     force: bool = False,
     offline: bool = False,
     patience: Patience | None = None,
@@ -63,8 +67,9 @@ def pull(
     """Make ``project``/duniverse what ``lock`` says, by way of ``cache``.
 
     Nothing to do: no network, no writing. Otherwise the old duniverse stands until the new one is complete.
-    A second pull at the same time waits for the first. ``offline`` takes everything from the cache and from
-    this machine; ``force`` discards what was changed by hand.
+    A second pull at the same time waits for the first. Sources that the cache has prepared are placed from
+    there, by ``link_mode`` or as cheaply as can be; nothing is fetched for them. ``offline`` takes everything
+    from the cache and from this machine; ``force`` discards what was changed by hand.
 
     Raises:
         LockError: the lock breaks the formulas that it records of its own packages.
@@ -81,20 +86,24 @@ def pull(
     def check(folder: Path, directories: Mapping[str, Vendored]) -> None:
         refuse_clashes(lock, {name: one.shown for name, one in directories.items()}, folder, project)
 
-    with alone(project, lambda: progress.noted("waiting for another mono pull of this project")):
+    with alone(project, lambda: progress.noted("waiting for another mono pull of this project")) as held:
         repair(project)
         todo = plan(lock.sources, project, force=force)
         if todo.nothing:
             check(project / DUNIVERSE, todo.kept)
             return PullReport((), tuple(sorted(todo.kept)))
         mirrors = archive_mirrors(lock.archive_mirrors, project)
-        fetched = fetch(todo.fresh, mirrors, cache, http, git, progress, patience=patience)
-        vendor(todo, project, fetched.paths, git, progress, check)
+
+        def bring(sources: Sequence[LockedSource], arrived: Arrived) -> Fetched:
+            return fetch(sources, mirrors, cache, http, git, progress, patience=patience, arrived=arrived)
+
+        means = Means(cache, link_mode, git, workers, held, progress)
+        fetched = vendor(todo, project, means, bring, check).fetched
     return PullReport(
         made=tuple(sorted(source.directory for source in todo.fresh)),
         kept=tuple(sorted(todo.kept)),
         removed=todo.removed,
-        archives=len(fetched.paths),
+        archives=len(documents_of(todo.fresh)),
         downloaded=fetched.downloaded,
         received=fetched.received,
         notes=fetched.notes,
