@@ -11,7 +11,8 @@ from builder.digest import bytes_digest
 from monorepo.duniverse import DUNIVERSE
 from monorepo.duniverse.files import Comparison, compare, list_files, read_list
 from monorepo.duniverse.recording import comparable
-from monorepo.duniverse.state import Vendored, read_state, source_digest, stamp
+from monorepo.duniverse.stamp import stamp
+from monorepo.duniverse.state import Vendored, read_state, source_digest
 from monorepo.duniverse.vendor import own_files_changed, strangers
 from monorepo.lock.model import Lock, LockedSource
 

@@ -53,12 +53,17 @@ def has_list(duniverse: Path, directory: str) -> bool:
     return (duniverse / LISTS / directory).is_file()
 
 
+def make_lists(duniverse: Path) -> None:
+    """Make the folder for the lists of a new duniverse."""
+    folder = duniverse / LISTS
+    folder.mkdir()
+    folder.chmod(0o755)
+
+
 def write_list(duniverse: Path, directory: str, listing: bytes) -> None:
     """Keep ``listing`` for ``directory``."""
-    folder = duniverse / LISTS
-    folder.mkdir(exist_ok=True)
-    folder.chmod(0o755)
-    path = folder / directory
+    path = duniverse / LISTS / directory
+    path.unlink(missing_ok=True)  # it may be another's as well, by a hard link
     path.write_bytes(listing)
     path.chmod(0o644)
 

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from monorepo.duniverse import DUNIVERSE
 from monorepo.duniverse.clashes import refuse_clashes
+from monorepo.duniverse.placing import LinkMode
 from monorepo.duniverse.recording import Recorded, record_trees, refuse_other_trees, unrecorded
 from monorepo.duniverse.state import Vendored
 from monorepo.duniverse.swap import alone, repair
-from monorepo.duniverse.vendor import plan, prepared_trees, vendor
+from monorepo.duniverse.vendor import Bring, Means, plan, prepare_aside, vendor
 from monorepo.errors import FetchError
-from monorepo.fetch.download import Patience, fetch
+from monorepo.fetch.arrivals import Arrived
+from monorepo.fetch.download import Fetched, Patience, fetch
 from monorepo.fetch.places import documents_of
 from monorepo.fetch.progress import Progress, Silence
 from monorepo.fetch.unverified import pin_unverified
 from monorepo.lock.itself import refuse_uncertified
-from monorepo.lock.model import Lock
-from monorepo.ports import Git, Http, HttpBody
+from monorepo.lock.model import Lock, LockedSource
+from monorepo.ports import Git, Http, HttpBody, Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,10 @@ def pull(
     cache: Path,
     http: Http,
     git: Git,
+    workers: Workers,
     progress: Progress | None = None,
     *,
+    link_mode: LinkMode | None = None,
     force: bool = False,
     offline: bool = False,
     patience: Patience | None = None,
@@ -69,8 +73,9 @@ def pull(
     Nothing to do: no network, no writing. Otherwise the old duniverse stands until the new one is complete.
     What the sources became is held against the trees that ``lock`` records, and written into the project's
     mono.lock where it has none yet.
-    A second pull at the same time waits for the first. ``offline`` takes everything from the cache and from
-    this machine; ``force`` discards what was changed by hand.
+    A second pull at the same time waits for the first. Sources that the cache has prepared are placed from
+    there, by ``link_mode`` or as cheaply as can be; nothing is fetched for them. ``offline`` takes everything
+    from the cache and from this machine; ``force`` discards what was changed by hand.
 
     Raises:
         LockError: the lock breaks the formulas that it records of its own packages.
@@ -89,7 +94,7 @@ def pull(
         refuse_other_trees(lock, _trees(directories))
         refuse_clashes(lock, {name: one.shown for name, one in directories.items()}, folder, project)
 
-    with alone(project, lambda: progress.noted("waiting for another mono pull of this project")):
+    with alone(project, lambda: progress.noted("waiting for another mono pull of this project")) as held:
         repair(project)
         todo = plan(lock.sources, project, force=force)
         if todo.nothing:
@@ -98,17 +103,17 @@ def pull(
             _tell(recorded.notes, progress)
             kept = tuple(sorted(todo.kept))
             return PullReport((), kept, recorded=recorded.trees, notes=recorded.notes)
-        mirrors = archive_mirrors(lock.archive_mirrors, project)
-        todo = replace(todo, fresh=pin_unverified(todo.fresh, cache, http, progress))
-        fetched = fetch(todo.fresh, mirrors, cache, http, git, progress, patience=patience)
-        directories = vendor(todo, project, fetched.paths, git, progress, check)
-        recorded = record_trees(lock, project, _trees(directories))
+        bring = _bringing(lock, project, cache, http, git, progress, patience)
+        means = Means(cache, link_mode, git, workers, held, progress)
+        vendoring = vendor(todo, project, means, bring, check)
+        fetched = vendoring.fetched
+        recorded = record_trees(lock, project, _trees(vendoring.directories))
         _tell(recorded.notes, progress)
     return PullReport(
         made=tuple(sorted(source.directory for source in todo.fresh)),
         kept=tuple(sorted(todo.kept)),
         removed=todo.removed,
-        archives=len(fetched.paths),
+        archives=len(documents_of(source for source in todo.fresh if not source.unverified)),
         downloaded=fetched.downloaded,
         received=fetched.received,
         recorded=recorded.trees,
@@ -125,22 +130,41 @@ def _tell(notes: Sequence[str], progress: Progress) -> None:
         progress.noted(note)
 
 
-def fetch_trees(lock: Lock, project: Path, cache: Path, http: Http, git: Git, progress: Progress) -> Recorded:
+def fetch_trees(
+    lock: Lock, project: Path, cache: Path, http: Http, git: Git, workers: Workers, progress: Progress
+) -> Recorded:
     """Fetch and prepare, away from duniverse/, what ``lock`` has no tree of, and record it in mono.lock.
 
     Raises:
         FetchError, DuniverseError: a source cannot be had or prepared; mono.lock stays as it was.
     """
-    documents_of(source for source in lock.sources if not source.unverified)
-    wanted = pin_unverified(unrecorded(lock), cache, http, progress)
+    wanted = unrecorded(lock)
     if not wanted:
         return Recorded()
-    mirrors = archive_mirrors(lock.archive_mirrors, project)
-    fetched = fetch(wanted, mirrors, cache, http, git, progress)
-    trees = prepared_trees(wanted, project, cache, fetched.paths, git, progress)
-    recorded = record_trees(lock, project, trees)
+    with alone(project, lambda: progress.noted("waiting for another mono pull of this project")) as held:
+        bring = _bringing(lock, project, cache, http, git, progress)
+        means = Means(cache, None, git, workers, held, progress)
+        recorded = record_trees(lock, project, _trees(prepare_aside(wanted, project, means, bring)))
     _tell(recorded.notes, progress)
     return recorded
+
+
+def _bringing(
+    lock: Lock,
+    project: Path,
+    cache: Path,
+    http: Http,
+    git: Git,
+    progress: Progress,
+    patience: Patience | None = None,
+) -> Bring:
+    mirrors = archive_mirrors(lock.archive_mirrors, project)
+
+    def bring(sources: Sequence[LockedSource], arrived: Arrived) -> Fetched:
+        pinned = pin_unverified(sources, cache, http, progress)
+        return fetch(pinned, mirrors, cache, http, git, progress, patience=patience, arrived=arrived)
+
+    return bring
 
 
 class NoHttp:

@@ -65,6 +65,13 @@ def _together(first: Document, second: Document) -> Document:
     )
 
 
+def files_of(source: LockedSource) -> list[tuple[Checksum, ...]]:
+    """The checksums of each file that ``source`` is made of: the archive, if any, and extra sources."""
+    listed = [] if source.commit else [source.checksums]
+    listed += [extra.checksums for extra in source.extra_sources]
+    return list(map(parse_checksums, listed))
+
+
 def refuse_unpinned(source: LockedSource) -> None:
     """Raises FetchError unless exactly one of checksums and commit pins ``source``."""
     if source.commit and source.checksums:

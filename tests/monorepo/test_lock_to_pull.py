@@ -11,7 +11,7 @@ from monorepo.adapters.git import GitClones
 from monorepo.duniverse.pull import pull
 from monorepo.lock.model import Lock
 from monorepo.lock.reader import load_lock
-from tests.monorepo.fetch.sources import NoHttp, commit, put, repository, run_git, tar, vendored
+from tests.monorepo.fetch.sources import Inline, NoHttp, commit, put, repository, run_git, tar, vendored
 from tests.monorepo.test_locking import Place, place
 
 __all__ = ["place"]
@@ -21,7 +21,7 @@ def pulled(place: Place) -> tuple[Lock, dict[str, bytes | str]]:
     """Lock, pull what the lock on disk says, and give what came."""
     place.lock()
     lock = load_lock(place.project)
-    pull(lock, place.project, place.cache, NoHttp(), GitClones(place.cache))
+    pull(lock, place.project, place.cache, NoHttp(), GitClones(place.cache), Inline())
     return lock, vendored(place.project)
 
 

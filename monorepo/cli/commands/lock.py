@@ -234,7 +234,8 @@ def fetch_locked(settings: Settings) -> None:
     lock = load_lock(settings.directory)
     with wiring.http() as http, talk.progress() as progress:
         git = wiring.git(settings.cache)
-        recorded = fetch_trees(lock, settings.directory, settings.cache, http, git, progress)
+        workers = wiring.workers()
+        recorded = fetch_trees(lock, settings.directory, settings.cache, http, git, workers, progress)
     tell_recorded(recorded.trees, talk)
     if not recorded.trees and not recorded.notes:
         talk.say("mono.lock records every source")

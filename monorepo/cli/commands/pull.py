@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from monorepo.cli import wiring
@@ -10,14 +12,26 @@ from monorepo.cli.settings import Settings, settings_of
 from monorepo.cli.talk import Talk
 from monorepo.errors import DuniverseError
 
+if TYPE_CHECKING:
+    from monorepo.duniverse.placing import LinkMode
+
+LINK_MODES = ("reflink", "hardlink", "copy")
+
 
 @click.command("pull", short_help="Fetch the locked sources into duniverse/.")
 @click.option("--force", is_flag=True, help="Discard what was changed by hand in duniverse/.")
 @click.option("--offline", is_flag=True, help="Take everything from the cache and this machine, or fail.")
 @click.option("--check", is_flag=True, help="Only tell what in duniverse/ is not as mono.lock says.")
 @click.option("--json", "as_json", is_flag=True, help="With --check: tell it as JSON, every file.")
+@click.option(
+    "--link-mode",
+    type=click.Choice(LINK_MODES),
+    help="How files get from the cache to duniverse/; the cheapest way there is if not said.",
+)
 @click.pass_context
-def command(context: click.Context, force: bool, offline: bool, check: bool, as_json: bool) -> None:
+def command(
+    context: click.Context, force: bool, offline: bool, check: bool, as_json: bool, link_mode: str | None
+) -> None:
     """Fetch every source of mono.lock, verify it, and put it into duniverse/, prepared to be built.
 
     The old duniverse stays until the new one is complete.
@@ -29,7 +43,7 @@ def command(context: click.Context, force: bool, offline: bool, check: bool, as_
     if check:
         check_sources(settings_of(context), as_json=as_json)
     else:
-        pull_sources(settings_of(context), force=force, offline=offline)
+        pull_sources(settings_of(context), force=force, offline=offline, link_mode=link_mode)
 
 
 def check_sources(settings: Settings, *, as_json: bool = False) -> None:
@@ -61,7 +75,9 @@ def tell_recorded(trees: int, talk: Talk) -> None:
         talk.say(f"mono.lock records {what}, for later pulls to compare")
 
 
-def pull_sources(settings: Settings, *, force: bool = False, offline: bool = False) -> None:
+def pull_sources(
+    settings: Settings, *, force: bool = False, offline: bool = False, link_mode: str | None = None
+) -> None:
     """Pull, and tell what was done."""
     from monorepo.duniverse.pull import pull
     from monorepo.lock.reader import load_lock
@@ -75,9 +91,22 @@ def pull_sources(settings: Settings, *, force: bool = False, offline: bool = Fal
             cache=settings.cache,
             http=http,
             git=wiring.git(settings.cache),
+            workers=wiring.workers(),
             progress=progress,
+            link_mode=_link_mode(link_mode, settings),
             force=force,
             offline=offline,
         )
     talk.say(str(report))
     tell_recorded(report.recorded, talk)
+
+
+def _link_mode(said: str | None, settings: Settings) -> LinkMode | None:
+    """The way to place files that an option or the environment asks for."""
+    from monorepo.duniverse.placing import LinkMode
+
+    asked = said or settings.environment.get("MONO_LINK_MODE") or None
+    if asked is not None and asked not in LINK_MODES:
+        known = ", ".join(LINK_MODES)
+        raise DuniverseError(f"there is no link mode {asked!r}", "MONO_LINK_MODE", f"it may be {known}")
+    return LinkMode(asked) if asked else None

@@ -20,7 +20,7 @@ from monorepo.lock.model import Lock, LockedSource
 from monorepo.lock.reader import load_lock
 from monorepo.lock.trees import trees_of, without_trees
 from monorepo.lock.writer import replace_lock
-from tests.monorepo.fetch.sources import NoHttp, lock, pulled, put, source, tar, tree, vendored
+from tests.monorepo.fetch.sources import Inline, NoHttp, lock, pulled, put, source, tar, tree, vendored
 
 OTHER = "sha256:" + "0" * 64
 
@@ -187,10 +187,10 @@ def test_trees_stay_with_the_sources_that_stay(tmp_path: Path, project: Path) ->
 
 def test_trees_can_be_recorded_without_a_duniverse(tmp_path: Path, project: Path) -> None:
     cache = tmp_path / "cache"
-    recorded_now = fetch_trees(load_lock(project), project, cache, NoHttp(), GitClones(cache), Silence())
-    assert recorded_now.trees == 2
+    ports = NoHttp(), GitClones(cache), Inline(), Silence()
+    assert fetch_trees(load_lock(project), project, cache, *ports).trees == 2
     assert not (project / "duniverse").exists()
     now = load_lock(project)
-    assert fetch_trees(now, project, cache, NoHttp(), GitClones(cache), Silence()).trees == 0
+    assert fetch_trees(now, project, cache, *ports).trees == 0
     report = pulled(now, tmp_path)
     assert (report.made, report.recorded, report.downloaded) == (("p", "q"), 0, 0)
