@@ -246,7 +246,7 @@ def _bring_commit(source: LockedSource, git: Git, progress: Progress) -> None:
         raise FetchError(
             f"{source.url} at {source.commit}: {error.reason}",
             place=packages_and(source),
-            hint=error.hint,
+            hint=error.hint or "check the address and the network, or lock again",
             details=error.details,
         ) from error
     progress.finished(source.directory)

@@ -63,7 +63,7 @@ class Scene:
     around: Snapshot = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.project.mkdir(parents=True)
+        self.project.mkdir(parents=True, exist_ok=True)
         for name in ("home", "tmp"):
             (self.folder / name).mkdir()
         put(self.folder, "outside/canary", b"alive\n")
