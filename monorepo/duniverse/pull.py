@@ -13,7 +13,8 @@ from monorepo.duniverse.state import Vendored
 from monorepo.duniverse.swap import alone, repair
 from monorepo.duniverse.vendor import plan, vendor
 from monorepo.errors import FetchError
-from monorepo.fetch.download import Patience, fetch
+from monorepo.fetch.download import fetch
+from monorepo.fetch.patience import Patience
 from monorepo.fetch.places import documents_of
 from monorepo.fetch.progress import Progress, Silence
 from monorepo.lock.itself import refuse_uncertified
@@ -88,7 +89,16 @@ def pull(
             check(project / DUNIVERSE, todo.kept)
             return PullReport((), tuple(sorted(todo.kept)))
         mirrors = archive_mirrors(lock.archive_mirrors, project)
-        fetched = fetch(todo.fresh, mirrors, cache, http, git, progress, patience=patience)
+        fetched = fetch(
+            todo.fresh,
+            mirrors,
+            cache,
+            http,
+            git,
+            progress,
+            software_heritage=lock.software_heritage,
+            patience=patience,
+        )
         vendor(todo, project, fetched.paths, git, progress, check)
     return PullReport(
         made=tuple(sorted(source.directory for source in todo.fresh)),
@@ -104,8 +114,15 @@ def pull(
 class NoHttp:
     """`monorepo.ports.Http` that asks nobody."""
 
-    def stream(self, url: str) -> AbstractContextManager[HttpBody]:
-        raise FetchError("not asked, as this pull is offline", place=url, hint="pull without --offline")
+    def stream(self, url: str, *, start: int = 0, validator: str = "") -> AbstractContextManager[HttpBody]:
+        raise _not_asked(url)
+
+    def post(self, url: str) -> AbstractContextManager[HttpBody]:
+        raise _not_asked(url)
+
+
+def _not_asked(url: str) -> FetchError:
+    return FetchError("not asked, as this pull is offline", place=url, hint="pull without --offline")
 
 
 def archive_mirrors(mirrors: Sequence[str], project: Path) -> tuple[str, ...]:

@@ -148,6 +148,7 @@ class Lock:
         constraints: the user's bounds, in mono's notation.
         variables: opam variables that the project set; those that hold on a target are the target's own.
         archive_mirrors: base urls in opam's cache layout, asked by checksum before a source's own url.
+        software_heritage: the base url of an interface of Software Heritage, asked last; empty for none.
     """
 
     project: str
@@ -160,6 +161,7 @@ class Lock:
     sources: tuple[LockedSource, ...]
     system_packages: tuple[SystemPackages, ...] = ()
     archive_mirrors: tuple[str, ...] = ()
+    software_heritage: str = ""
     asked: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
 

@@ -77,7 +77,17 @@ class _Reader:
     def lock(self, top: Table) -> Lock:
         self._only(
             top,
-            *("format", "revision", "project", "inputs", "roots", "asked", "constraints", "archive-mirrors"),
+            *(
+                "format",
+                "revision",
+                "project",
+                "inputs",
+                "roots",
+                "asked",
+                "constraints",
+                "archive-mirrors",
+                "software-heritage",
+            ),
             *("variables", "repositories", "targets", "packages", "sources", "system-packages"),
         )
         return Lock(
@@ -91,6 +101,7 @@ class _Reader:
             sources=tuple(self._source(table) for table in top.tables("sources")),
             system_packages=tuple(self._system_packages(table) for table in top.tables("system-packages")),
             archive_mirrors=top.texts("archive-mirrors"),
+            software_heritage=top.text("software-heritage") if "software-heritage" in top else "",
             asked=top.texts("asked"),
             constraints=top.texts("constraints"),
         )

@@ -15,7 +15,7 @@ from typing import Any
 
 from monorepo.adapters.git import GitClones
 from monorepo.duniverse.pull import PullReport, pull
-from monorepo.fetch.download import Patience
+from monorepo.fetch.patience import Patience
 from monorepo.lock.model import Kind, Lock, LockedPackage, LockedSource
 from monorepo.ports import HttpBody
 from monorepo.targets.definition import Target
@@ -115,7 +115,10 @@ def vendored(project: Path) -> dict[str, bytes | str]:
 class NoHttp:
     """Fails when it is used."""
 
-    def stream(self, url: str) -> AbstractContextManager[HttpBody]:
+    def stream(self, url: str, *, start: int = 0, validator: str = "") -> AbstractContextManager[HttpBody]:
+        raise AssertionError(f"the network was asked for {url}")
+
+    def post(self, url: str) -> AbstractContextManager[HttpBody]:
         raise AssertionError(f"the network was asked for {url}")
 
 
