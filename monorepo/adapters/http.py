@@ -6,6 +6,7 @@ it does not look at a netrc file (`monorepo.adapters.netrc`).
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
 import time
@@ -140,6 +141,8 @@ def _client(timeouts: Timeouts) -> httpx.Client:
 
     try:
         context = httpx.create_ssl_context()
+        if os.environ.get("SSL_CERT_FILE") and os.environ.get("SSL_CERT_DIR"):
+            context.load_verify_locations(capath=os.environ["SSL_CERT_DIR"])  # httpx takes the first alone
     except OSError as error:
         raise FetchError(
             f"the certificates cannot be read: {error.strerror or error}",

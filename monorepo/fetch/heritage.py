@@ -93,7 +93,7 @@ class Heritage:
 
         try:
             answer = json.loads(self.patience.ask(ask, stop))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise FetchError("the answer is not in JSON", place=url) from error
         return answer if isinstance(answer, dict) else {}
 

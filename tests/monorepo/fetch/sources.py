@@ -130,8 +130,11 @@ def pulled(locked: Lock, folder: Path, http: Any = None, **options: Any) -> Pull
     return pull(locked, project, cache, http or NoHttp(), GitClones(cache), **options)
 
 
-def run_git(folder: Path, *arguments: str, at: str | None = None) -> str:
-    """Run git as a user without settings of its own; ``at`` is the time of what it commits."""
+def run_git(folder: Path, *arguments: str, at: str | None = None, given: str | None = None) -> str:
+    """Run git as a user without settings of its own.
+
+    ``at`` is the time of what it commits, ``given`` what it reads from its standard input.
+    """
     environment = {
         **os.environ,
         "GIT_CONFIG_GLOBAL": os.devnull,
@@ -147,6 +150,7 @@ def run_git(folder: Path, *arguments: str, at: str | None = None) -> str:
         ["git", "-c", "protocol.file.allow=always", *arguments],
         cwd=folder,
         env=environment,
+        input=given,
         check=True,
         capture_output=True,
         encoding="utf-8",
