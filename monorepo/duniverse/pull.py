@@ -38,16 +38,6 @@ class PullReport:
     received: int = 0
     notes: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
-        if not self.made and not self.removed:
-            return f"duniverse/ is up to date ({_count(len(self.kept), 'source')})"
-        parts = [f"{len(self.made)} made", f"{len(self.kept)} kept", f"{len(self.removed)} removed"]
-        cached = self.archives - self.downloaded
-        return (
-            f"duniverse/ has {_count(len(self.made) + len(self.kept), 'source')} ({', '.join(parts)}); "
-            f"{_count(self.downloaded, 'file')} fetched ({_size(self.received)}), {cached} from the cache"
-        )
-
 
 def pull(
     lock: Lock,
@@ -128,15 +118,3 @@ def _not_asked(url: str) -> FetchError:
 def archive_mirrors(mirrors: Sequence[str], project: Path) -> tuple[str, ...]:
     """``mirrors`` as `fetch` takes them: a path without a scheme is relative to ``project``."""
     return tuple(mirror if "://" in mirror else str((project / mirror).absolute()) for mirror in mirrors)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _size(count: int) -> str:
-    """Bytes in the unit that people read."""
-    for unit, bytes_ in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= bytes_:
-            return f"{count / bytes_:.1f} {unit}"
-    return f"{count} bytes"

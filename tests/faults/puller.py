@@ -20,7 +20,8 @@ def main() -> None:
         sources.append(LockedSource(name, url, (name,), checksums=(f"sha256={digest}",)))
     with HttpClient() as http:
         print("pulling", flush=True)
-        print(pull(lock(*sources), project, cache, http, GitClones(cache)))
+        report = pull(lock(*sources), project, cache, http, GitClones(cache))
+        print("pulled" if report.made else "up to date")
 
 
 if __name__ == "__main__":
