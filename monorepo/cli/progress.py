@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from monorepo.cli.words import counted, size
+from monorepo.cli.words import counted, size, visible
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _MOST_SHOWN = 5
 _UNTOLD = 0.5  # seconds that a download may take before it is shown by itself
-_LONGEST_NAME = 36
+_NAME, _AMOUNT, _RATE = 36, 20, 10  # columns
+_SPARE = 4  # columns that stay free: what Ctrl-C shows must not begin a line of its own
 _A_SECOND = 8  # times that a terminal is drawn
 
 
@@ -102,10 +103,12 @@ class Drawing:
         with self._lock:
             now = self._clock()
             table = Table.grid(padding=(0, 1), expand=True)
-            table.add_column(no_wrap=True, overflow="ellipsis", max_width=_LONGEST_NAME)
+            table.width = max(1, self._console.width - _SPARE)
+            name = min(_NAME, table.width // 3)
+            table.add_column(no_wrap=True, min_width=name, max_width=name)
             table.add_column(ratio=1)
-            table.add_column(no_wrap=True, justify="right")
-            table.add_column(no_wrap=True, justify="right", min_width=10)
+            table.add_column(no_wrap=True, justify="right", min_width=_AMOUNT)
+            table.add_column(no_wrap=True, justify="right", min_width=_RATE)
             if self._stage is not None:
                 self._draw_stage(table, self._stage, now)
                 self._draw_downloads(table, now)
@@ -129,7 +132,7 @@ class Drawing:
             amount = size(one.done) if one.total is None else f"{size(one.done)} of {size(one.total)}"
             bar = "" if one.total is None else ProgressBar(total=one.total, completed=one.done)
             rate = _rate(one.done - one.before, now - one.since)
-            table.add_row(Text(f"  {name}"), bar, Text(amount), Text(rate))
+            table.add_row(Text(f"  {visible(name)}"), bar, Text(amount), Text(rate))
 
 
 def _rate(received: int, seconds: float) -> str:

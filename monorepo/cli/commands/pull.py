@@ -62,7 +62,7 @@ def _failures_told(settings: Settings, *, as_json: bool) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         settings.talk().say("interrupted; what was fetched so far is kept, and the next pull goes on with it")
-        raise
+        raise click.Abort from None
     except Exception as error:
         expected = as_expected(error, settings.directory)
         if as_json and expected is not None:
