@@ -28,8 +28,9 @@ _ABSENT = frozenset({404, 410})
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _PARTIAL, _BEYOND = 206, 416
 _CONNECTIONS = 32
-_UNWANTED = 1 << 16  # bytes of an answer that are read only so that its connection can be kept
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_UNWANTED, _UNWANTED_FOR = 1 << 16, 1.0  # bytes and seconds: more is not read only to keep a connection
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,7 @@ class Body:
     def length(self) -> int | None:
         range_ = _range(self._response)
         text = self._response.headers.get("Content-Length", "") if range_ is None else range_[3]
-        return int(text) if text.isdecimal() else None
+        return int(text) if _NUMBER.fullmatch(text) else None
 
     @property
     def validator(self) -> str:
@@ -257,10 +258,12 @@ def _range(response: httpx.Response) -> re.Match[str] | None:
 
 
 def _pass_over(response: httpx.Response) -> None:
-    """Close an answer that nobody wants; its connection can be kept where little of it is still to come."""
-    length = response.headers.get("Content-Length", "")
-    if length.isdecimal() and int(length) <= _UNWANTED:
-        response.read()
+    """Close an answer that nobody wants; its connection can be kept where all of it soon was here."""
+    received, until = 0, time.monotonic() + _UNWANTED_FOR
+    for chunk in response.iter_raw():
+        received += len(chunk)
+        if received > _UNWANTED or time.monotonic() > until:
+            break
     response.close()
 
 
@@ -278,7 +281,7 @@ def _refuse_failure(response: httpx.Response, url: str) -> None:
 def _asked_wait(response: httpx.Response) -> float | None:
     """Seconds of ``Retry-After`` (RFC 9110, 10.2.3); a date counts from the server's own clock."""
     after = response.headers.get("Retry-After", "")
-    if after.isdecimal():
+    if _NUMBER.fullmatch(after):
         return float(after)
     until = _time(after)
     if until is None:
@@ -292,7 +295,7 @@ def _time(text: str) -> float | None:
 
     try:
         return parsedate_to_datetime(text).timestamp()
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

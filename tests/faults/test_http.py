@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from monorepo.adapters.http import HttpClient, Timeouts
-from monorepo.errors import FetchError, TemporaryError
+from monorepo.errors import AbsentError, FetchError, TemporaryError
 from tests.faults.server import (
     Answer,
     FaultyServer,
@@ -150,6 +151,8 @@ def test_bytes_are_taken_as_sent(server: FaultyServer, http: HttpClient) -> None
         ({"Retry_After": "Sat, 01 Feb 2020 10:00:09 GMT", "Date": "Sat, 01 Feb 2020 10:00:00 GMT"}, 9),
         ({"Retry_After": "Sat, 01 Feb 2020 09:00:00 GMT", "Date": "Sat, 01 Feb 2020 10:00:00 GMT"}, 0),
         ({"Retry_After": "soon"}, None),
+        ({"Retry_After": "9" * 5000}, None),
+        ({"Retry_After": "Mon, 01 Jan 0001 00:00:00 -0000", "Date": "Mon, 99 Foo"}, 0),
         ({}, None),
     ],
 )
@@ -185,6 +188,45 @@ def test_connections_are_kept(tmp_path: Path, server: FaultyServer, http: HttpCl
     assert len(server.asked) == 120
     assert server.connections <= 8
     assert 2 < server.busiest <= 8
+
+
+def test_unwanted_answers_are_read_as_they_come_and_not_for_long(
+    server: FaultyServer, http: HttpClient
+) -> None:
+    def called_gzip(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(404)
+        handler.send_header("Content-Encoding", "gzip")
+        handler.send_header("Content-Length", "4")
+        handler.end_headers()
+        handler.wfile.write(b"none")
+
+    def endless(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(404)
+        handler.end_headers()
+        while not server.released.wait(0.05):
+            handler.wfile.write(b"and ")
+
+    for answer in (called_gzip, endless):
+        started = time.monotonic()
+        with pytest.raises(AbsentError), http.stream(server.on("/p", answer)):
+            pass
+        assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("header", ["Content-Length", "Content-Range"])
+def test_absurd_numbers(server: FaultyServer, http: HttpClient, header: str) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(206)
+        handler.send_header(header, "9" * 5000 if header == "Content-Length" else f"bytes 0-1/{'9' * 5000}")
+        handler.end_headers()
+        handler.close_connection = True
+
+    try:
+        with http.stream(server.on("/p", answer)) as answered:
+            assert answered.length is None
+            assert b"".join(answered.chunks()) == b""
+    except TemporaryError as error:
+        assert "connection failed" in error.reason
 
 
 def test_a_dead_host_is_not_asked_patiently_for_everything(
