@@ -64,12 +64,19 @@ class _Download:
 class Drawing:
     """`monorepo.fetch.progress.Progress` for a terminal.
 
-    Shows the stage with a bar, and of what comes in the few that take the longest, with size and rate.
+    Shows the stage with a bar, and of what comes in the few that take the longest, with size and rate. Calls
+    ``begin`` when there is something to show.
     """
 
-    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        console: Console,
+        clock: Callable[[], float] = time.monotonic,
+        begin: Callable[[], object] = lambda: None,
+    ) -> None:
         self._console = console
         self._clock = clock
+        self._begin = begin
         self._lock = Lock()
         self._stage: _Stage | None = None
         self._downloads: dict[str, _Download] = {}
@@ -78,6 +85,7 @@ class Drawing:
         with self._lock:
             self._downloads.clear()
             self._stage = _Stage(stage, items, self._clock()) if items else None
+        self._begin()
 
     def advanced(self, item: str, done: int, total: int | None) -> None:
         with self._lock:
@@ -141,11 +149,17 @@ def _rate(received: int, seconds: float) -> str:
 
 @contextmanager
 def drawing() -> Iterator[Drawing]:
-    """A display on stderr, gone when the work is done."""
+    """A display on stderr, gone when the work is done.
+
+    It is drawn from the first stage on, by a thread of its own: before that, processes can be forked.
+    """
     from rich.console import Console
     from rich.live import Live
 
     console = Console(stderr=True)
-    drawn = Drawing(console)
-    with Live(drawn, console=console, refresh_per_second=_A_SECOND, transient=True):
+    live = Live(console=console, refresh_per_second=_A_SECOND, transient=True, get_renderable=lambda: drawn)
+    drawn = Drawing(console, begin=live.start)
+    try:
         yield drawn
+    finally:
+        live.stop()

@@ -32,7 +32,7 @@ def _some(counts: Mapping[str, int]) -> str:
 
 
 def pull_row(report: PullReport, seconds: float) -> dict[str, object]:
-    """The same for ``--json``; ``received`` counts bytes, the other numbers archives."""
+    """The same for ``--json``; ``received`` counts bytes, ``recorded`` trees, the other numbers archives."""
     return {
         "made": list(report.made),
         "kept": list(report.kept),
@@ -41,6 +41,7 @@ def pull_row(report: PullReport, seconds: float) -> dict[str, object]:
         "downloaded": report.downloaded,
         "from-cache": report.archives - report.downloaded,
         "received": report.received,
+        "recorded": report.recorded,
         "seconds": round(seconds, 3),
         "notes": list(report.notes),
     }

@@ -107,7 +107,7 @@ class Bringer:
         if present and not verifier.mismatches():
             return 0  # the process ended between the last byte and putting the file in its place
         received = 0
-        with _open(url, self.http, present, entry.validator(url) if present else "") as body:
+        with body_of(url, self.http, start=present, validator=entry.validator(url)) as body:
             start = body.start
             if start != present or not present:
                 entry.begin(url, body.validator)
@@ -169,7 +169,12 @@ class _File:
 
 
 @contextmanager
-def _open(url: str, http: Http, start: int, validator: str) -> Iterator[HttpBody | _File]:
+def body_of(url: str, http: Http, *, start: int = 0, validator: str = "") -> Iterator[HttpBody]:
+    """What is at ``url``; `monorepo.ports.Http.stream` for files of this machine as well.
+
+    Raises:
+        FetchError: it could not be had.
+    """
     path = local_path(url)
     if path is None:
         with http.stream(url, start=start, validator=validator) as body:

@@ -114,6 +114,7 @@ def locks(draw: st.DrawFn) -> Lock:
         software_heritage=draw(st.just("") | words),
         asked=draw(several(words)),
         constraints=draw(several(words)),
+        preparation=draw(st.integers(1, 9)),
     )
     return canonical(lock)
 
@@ -145,10 +146,13 @@ def _sources(directory: str, homes: dict[str, str]) -> st.SearchStrategy[LockedS
         ).map(tuple),
         "extra_files": st.lists(st.builds(ExtraFile, files, sha256s), max_size=2).map(tuple),
         "patches": several(files),
+        "tree": st.just("") | digests,
         "substitutions": st.lists(st.builds(Substitution, files, variables), max_size=2).map(tuple),
     }
-    return st.builds(LockedSource, **common, checksums=checksums) | st.builds(
-        LockedSource, **common, commit=commits
+    return (
+        st.builds(LockedSource, **common, checksums=checksums)
+        | st.builds(LockedSource, **common, commit=commits)
+        | st.builds(LockedSource, **common, unverified=st.just(True))
     )
 
 
