@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _POLL = 0.1  # seconds after which a thread that waits looks whether anybody wants it to
-_GRACE = 0.5  # seconds that threads have to clean up after an interruption
+_GRACE = 0.2  # seconds that threads have to clean up after an interruption
 
 
 class StoppedError(Exception):
@@ -83,7 +83,7 @@ def in_parallel(
     """What ``work`` makes of each item, in the order of ``items``.
 
     Expected failures stand in the place of results, so that one does not hide another; anything else is
-    raised at once. Threads are daemons: an interruption gives them half a second, then leaves them behind.
+    raised at once. Threads are daemons: an interruption gives them a moment, then leaves them behind.
     """
     stop = Stop()
     results: dict[int, Result | MonoError] = {}

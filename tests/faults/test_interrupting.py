@@ -7,8 +7,10 @@ import pty
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -50,7 +52,7 @@ def command(tmp_path: Path, server: FaultyServer) -> list[str]:
 
 
 def wait_for_parts(folder: Path, count: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while sum(path.stat().st_size == len(CONTENT) for path in folder.glob("cache/incoming/*.part")) < count:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -68,10 +70,17 @@ def test_without_a_terminal(tmp_path: Path, command: list[str], quiet: bool) -> 
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=20)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 2  # a second, on a machine that is not as busy
     assert (process.returncode, output) == (130, "")
     assert errors == ("" if quiet else f"fetching 20 sources\n{KEPT}\n")
     assert [path.name for path in (tmp_path / "project").iterdir()] == ["mono.lock"]
+
+
+def read_all(terminal: int, written: list[bytes]) -> None:
+    """Whoever has a terminal reads what is written there, or the writer waits."""
+    with suppress(OSError):  # how Linux ends a terminal
+        while received := os.read(terminal, 65536):
+            written.append(received)
 
 
 def test_on_a_terminal(tmp_path: Path, command: list[str]) -> None:
@@ -80,21 +89,19 @@ def test_on_a_terminal(tmp_path: Path, command: list[str]) -> None:
     environment.pop("NO_COLOR", None)
     process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)
+    written: list[bytes] = []
+    reader = threading.Thread(target=read_all, args=(ours, written))
+    reader.start()
     wait_for_parts(tmp_path, 8)
     time.sleep(0.7)
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     process.wait(timeout=20)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 2  # a second, on a machine that is not as busy
     assert process.returncode == 130
-    written = b""
-    try:
-        while received := os.read(ours, 65536):
-            written += received
-    except OSError:  # how Linux ends a terminal
-        pass
+    reader.join()
     os.close(ours)
-    text = written.decode()
+    text = b"".join(written).decode()
     assert "0/20" in text
     assert "100.0 kB of 200.0 kB" in text
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is hidden, and shown again
