@@ -157,8 +157,8 @@ def drawing() -> Iterator[Drawing]:
     from rich.live import Live
 
     console = Console(stderr=True)
-    live = Live(console=console, refresh_per_second=_A_SECOND, transient=True, get_renderable=lambda: drawn)
-    drawn = Drawing(console, begin=live.start)
+    drawn = Drawing(console, begin=lambda: live.start())
+    live = Live(drawn, console=console, refresh_per_second=_A_SECOND, transient=True)
     try:
         yield drawn
     finally:
