@@ -76,3 +76,27 @@ def one_line(text: str) -> str:
     """``text``, which may come from anywhere, as a line that says no more and does no more than it shows."""
     shown = text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST // 2]} … {shown[-_LONGEST // 2 :]}"
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 source``, ``2 sources``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def size(count: int) -> str:
+    """Bytes in the unit that people read."""
+    for unit, bytes_ in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= bytes_:
+            return f"{count / bytes_:.1f} {unit}"
+    return counted(count, "byte")
+
+
+def error_row(error: MonoError) -> dict[str, object]:
+    """``error`` as ``--json`` shows it."""
+    return {
+        "error": error.reason,
+        "code": error.code,
+        "place": error.place,
+        "details": list(error.details),
+        "hint": error.hint,
+    }

@@ -73,6 +73,7 @@ def _document(lock: Lock) -> Row:
                 "asked": lock.asked,
                 "constraints": lock.constraints,
                 "archive-mirrors": lock.archive_mirrors,
+                "software-heritage": lock.software_heritage,
                 "variables": dict(lock.variables),
                 "repositories": [_repository(repository) for repository in lock.repositories],
                 "targets": [_target(target) for target in lock.targets],
@@ -210,7 +211,7 @@ def _replace(path: Path, content: bytes) -> bool:
 
 
 def clear_aside(folder: Path) -> None:
-    """Remove what processes wrote aside of the lock in ``folder`` and were killed before they put it there."""
+    """Remove what killed processes left beside the lock in ``folder``."""
     for aside in folder.glob(f".{FILE}.*"):
         number = aside.name.rpartition(".")[2]
         if number.isdecimal() and not _is_alive(int(number)):
