@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from monorepo.adapters.git_clone import EVERYTHING, Clone
@@ -26,7 +27,7 @@ from monorepo.adapters.git_history import History
 from monorepo.adapters.git_objects import Objects
 from monorepo.adapters.submodules import submodules
 from monorepo.errors import DuniverseError, RepositoryError
-from monorepo.fetch.tree import TreeWriter
+from monorepo.fetch.tree import TreeWriter, remove
 from monorepo.ports import Commit
 
 _DEEPEST = 10  # submodules within submodules
@@ -92,9 +93,14 @@ class GitClones:
             RepositoryError: the repository or that of a submodule cannot be reached, or lacks the commit.
             FetchError: a path in it would leave ``folder``.
         """
-        writer = TreeWriter(folder)
-        self._export(url, commit, writer, "", 0)
-        writer.close()
+        asked: list[str] = []
+        try:
+            self._export_all(url, commit, folder, asked)
+        except RepositoryError:
+            if not self._renewed(asked):
+                raise
+            remove(folder)
+            self._export_all(url, commit, folder, [])
 
     def committed(self, folder: Path, revision: str, name: str) -> bytes:
         """See `monorepo.ports.Git`.
@@ -168,10 +174,31 @@ class GitClones:
         return found
 
     def _fetch(self, clone: Clone, commit: str) -> str:
-        if self._offline and not clone.url.startswith(("/", "file:")):
+        if not self._reaches(clone):
             raise RepositoryError(
                 f"the cache does not have the commit {commit}, and mono is offline", place=clone.url
             )
+        try:
+            return self._fetch_once(clone, commit)
+        except RepositoryError:
+            if not clone.renew_if_damaged():
+                raise
+            return self._fetch_once(clone, commit)
+
+    def _reaches(self, clone: Clone) -> bool:
+        return not self._offline or clone.url.startswith(("/", "file:"))
+
+    def _renewed(self, urls: Sequence[str]) -> bool:
+        """Whether the clone of any of ``urls`` was found damaged, so that asking again may help."""
+        renewed = []
+        for clone in {url: self._clone(url) for url in urls}.values():
+            if self._reaches(clone):
+                with clone.alone():
+                    renewed.append(clone.renew_if_damaged())
+                self._readers.pop(clone.path, None)
+        return any(renewed)
+
+    def _fetch_once(self, clone: Clone, commit: str) -> str:
         try:
             clone.fetch("--depth=1", f"+{commit}:refs/mono/{commit}")
         except RepositoryError:
@@ -187,8 +214,17 @@ class GitClones:
         listing = clone.run("ls-remote", "--", clone.url, reference, f"{reference}^{{}}")
         return {name: commit for commit, _, name in (line.partition("\t") for line in listing.splitlines())}
 
-    def _export(self, url: str, commit: str, writer: TreeWriter, prefix: str, depth: int) -> None:
+    def _export_all(self, url: str, commit: str, folder: Path, asked: list[str]) -> None:
+        writer = TreeWriter(folder)
+        self._export(url, commit, writer, "", asked)
+        writer.close()
+
+    def _export(
+        self, url: str, commit: str, writer: TreeWriter, prefix: str, asked: list[str], depth: int = 0
+    ) -> None:
+        """Write the tree of ``commit`` at ``prefix``, and what is below it; ``asked`` gets every url."""
         objects = self.objects(url, commit)
+        asked.append(url)
         links: list[tuple[str, str]] = []
         for entry in objects.entries():
             path = prefix + entry.path
@@ -209,7 +245,7 @@ class GitClones:
         for path, locked in links:
             if path not in known:
                 raise RepositoryError(f"the submodule {path} has no url in .gitmodules", place=url)
-            self._export(known[path].url, locked, writer, f"{prefix}{path}/", depth + 1)
+            self._export(known[path].url, locked, writer, f"{prefix}{path}/", asked, depth + 1)
 
 
 def _digest(url: str) -> str:

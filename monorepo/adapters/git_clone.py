@@ -12,6 +12,7 @@ from pathlib import Path
 from monorepo.adapters.git_commands import GitRefusedError, run_git
 from monorepo.adapters.git_environment import clone_environment
 from monorepo.errors import RepositoryError
+from monorepo.fetch.tree import remove
 
 EVERYTHING = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 """What to fetch where a server hands nothing out by its id."""
@@ -81,7 +82,22 @@ class Clone:
             (aside / folder).mkdir(parents=True)
         (aside / "HEAD").write_text("ref: refs/heads/main\n", encoding="utf-8")
         (aside / "config").write_text(self._config, encoding="utf-8")
+        remove(self.path)  # whatever is there, it is no clone
         aside.rename(self.path)
+
+    def renew_if_damaged(self) -> bool:
+        """Start anew where something on disk is not what git wrote; whether that was so. Only while `alone`."""
+        packs = sorted(str(index) for index in (self.path / "objects/pack").glob("*.idx"))
+        try:
+            # Not `git fsck`, which objects to much that repositories hold from their beginnings as well.
+            if packs:
+                self.run("verify-pack", "--", *packs)
+            self.run("rev-list", "--objects", "--all", "--quiet")
+        except RepositoryError:
+            remove(self.path)
+            self._ensure()
+            return True
+        return False
 
     def has(self, reference: str) -> str | None:
         """The commit that ``reference`` (an id, perhaps of a tag, perhaps abbreviated) is in the clone."""

@@ -9,6 +9,7 @@ import pytest
 
 from monorepo.lock.model import LockedSource
 from tests.faults.answers import (
+    busy_until,
     chunked,
     garbage,
     overlong,
@@ -115,7 +116,7 @@ def test_passing_faults_are_overcome(scene: Scene, server: FaultyServer) -> None
     assert {name: server.asked.count(f"/p{name}") for name in faults} == dict.fromkeys(faults, 2)
 
 
-@pytest.mark.parametrize("answer", [status(429, Retry_After="2")], ids=["seconds"])
+@pytest.mark.parametrize("answer", [status(429, Retry_After="2"), busy_until(3)], ids=["seconds", "date"])
 def test_a_server_is_left_alone_for_as_long_as_it_asks(
     scene: Scene, server: FaultyServer, answer: Answer
 ) -> None:
