@@ -67,7 +67,7 @@ class NoAnswerError(UnsolvableError):
     @cached_property
     def explanation(self) -> Explanation:
         """The smallest set of reasons that clash."""
-        from solver.explanation import explanation_of
+        from solver.story import explanation_of
 
         return explanation_of(self.relaxation)
 
