@@ -6,12 +6,13 @@ will do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from solver.formula import Dependency
+from solver.formula import AnyOf, Dependency
 from solver.nature import Nature
 from solver.optimise import grounded, literal_of
+from solver.package import Package
 from solver.problem import write_problem
 from solver.reduction import Need, wanted_in
 from solver.request import Preferences, Request
@@ -19,6 +20,8 @@ from solver.universe import PackageIndex, Universe, build_universe
 from solver.version import Version
 
 OCAML = "ocaml"
+
+_ASKING = "whoever asks for a compiler"
 
 
 def compiler_parts(universe: Universe) -> frozenset[str]:
@@ -56,11 +59,15 @@ def _is_trait(name: str, universe: Universe) -> bool:
 class Compilers:
     """What may be chosen of compilers on one platform, or all, were there nothing else to choose."""
 
-    def __init__(self, request: Request, index: PackageIndex, platform: int | None) -> None:
+    def __init__(
+        self, request: Request, index: PackageIndex, platform: int | None, names: Iterable[str]
+    ) -> None:
+        """``names`` are what may be asked for of a compiler beside its version."""
         platforms = request.platforms if platform is None else (request.platforms[platform],)
+        choice = AnyOf(tuple(Dependency(name) for name in (OCAML, *names)))
         alone = replace(
             request,
-            roots=(),
+            roots=(Package(_ASKING, Version.parse("dev"), choice),),
             platforms=platforms,
             requires=(*request.requires, Dependency(OCAML)),
             restrictions=(),

@@ -137,27 +137,26 @@ class _Story:
 
     # Compilers
 
-    @cached_property
-    def compilers(self) -> Compilers:
-        return Compilers(self.request, self.relaxation.index, self.clash.platform)
-
     def _companions(self) -> Iterator[Companion]:
         """What is asked of a compiler beside the version of OCaml, and what that leaves of these."""
+        asking = [reason for reason in self.clash.reasons if self._asks_of_compiler(reason)]
+        names = sorted({name for reason in asking for name in reason.whom})
+        compilers = Compilers(self.request, self.relaxation.index, self.clash.platform, names)
+        every = compilers.versions()
         self.asked.setdefault(OCAML, [])
-        every = self.compilers.versions()
         self._leave(COMPILERS, OCAML, frozenset(every))
-        for reason in self.clash.reasons:
-            if not self._asks_of_compiler(reason):
-                continue
+        for reason in asking:
             refused = reason.relation is Relation.CONFLICTS
-            needs = self._needs_of(reason)
-            left = [self.compilers.versions(need, refused=refused) for need in needs]
-            self._leave(reason, OCAML, frozenset(version for versions in left for version in versions))
-            for need, versions in dict(zip(needs, left, strict=True)).items():
+            left = {need: compilers.versions(need, refused=refused) for need in self._needs_of(reason)}
+            self._leave(
+                reason, OCAML, frozenset(version for versions in left.values() for version in versions)
+            )
+            for need, versions in left.items():
                 whole = all("compiler" in c.package.flags for w in wanted_in(need) for c in self._all(w.name))
                 bounds = weakest(set(versions), (), every, frozenset())
                 told = "" if not versions else str(Wanted(OCAML, ANY_VERSION if bounds is None else bounds))
-                yield Companion(str(need), refused, whole, told)
+                if bounds != ANY_VERSION:
+                    yield Companion(str(need), refused, whole, told)
 
     def _asks_of_compiler(self, reason: Reason) -> bool:
         """Whether a reason asks for a part of the compiler, and not for a mere version of OCaml."""
@@ -222,12 +221,16 @@ class _Story:
         else:
             end = End.RULED_OUT
         every = [wanted for wanted_together in asked for wanted in wanted_together]
+        bounds = dict.fromkeys(str(wanted.bounds) for wanted in every if wanted.bounds != ANY_VERSION)
+        for reason, left in self.admitted.get(name, {}).items():
+            if reason.relation is Relation.BOUND and not left and not rejections:
+                end, bounds = End.ABSENT, {reason.whom[0]: None}
         return Missing(
             name,
             end,
             self._known(name),
             tuple(r for r in rejections if any(wanted.bounds.admits(r.version) for wanted in every)),
-            tuple(dict.fromkeys(str(wanted.bounds) for wanted in every if wanted.bounds != ANY_VERSION)),
+            tuple(bounds),
             tuple(self._sides(name)),
             near,
         )

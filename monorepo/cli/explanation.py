@@ -60,7 +60,7 @@ def in_words(
 def _reason(error: NoAnswerError) -> list[str]:
     """What is the case in one line, or in as few as it takes, the last cut off if need be."""
     return textwrap.wrap(
-        headline(error.explanation),
+        f"{headline(error.explanation)} {error.where}".rstrip(),
         _WIDTH - len("error: "),
         subsequent_indent="    ",
         max_lines=_MOST_HEADLINES,

@@ -24,12 +24,12 @@ def headline(told: Explanation) -> str:
     for missing in sorted(told.missing, key=lambda missing: len(missing.sides) < 2):
         if told.cause is Cause.UNUSABLE:
             return f"{missing.name} cannot be used{on}"
-        if missing.end is End.ABSENT:
+        if missing.end is End.ABSENT and all(side.who for side in missing.sides):
             return f"{_absent(told, missing)}{on}"
         if missing.end is End.NO_COMPILER:
-            wanted = plain(f"ocaml {{{' & '.join(missing.asked)}}}")
-            return f"no compiler exists for {wanted}{_which_is_wanted(missing)}{on}"
-        if len(missing.sides) > 1:
+            return f"no compiler exists for {_all_wanted(missing)}{on}"
+        if len(missing.sides) > 1 or missing.end is End.ABSENT:
+            on = "" if any(side.target for side in missing.sides) else on
             return f"{_against_each_other(missing)}{on}"
     if told.cause is Cause.EXCLUDED:
         return f"the project's own bound on {series(_names(told, Relation.BOUND))} is in the way{on}"
@@ -85,9 +85,14 @@ def _absent(told: Explanation, missing: Missing) -> str:
     return f"no version of {missing.name} is what {needed}" if needed else f"there is no such {missing.name}"
 
 
-def _which_is_wanted(missing: Missing) -> str:
-    (side, *others) = missing.sides
-    return "" if others or not side.who else f", which {side.who} wants"
+def _all_wanted(missing: Missing) -> str:
+    sides = [side for side in missing.sides if side.wording != missing.name]
+    wanted = " & ".join(plain(side.wording) for side in sides)
+    if len(sides) != 1:
+        return wanted
+    return (
+        f"{wanted}, which {_who(sides[0])} wants" if sides[0].who else f"{wanted}, and {FILE} allows no other"
+    )
 
 
 def _against_each_other(missing: Missing) -> str:
@@ -95,6 +100,8 @@ def _against_each_other(missing: Missing) -> str:
     choosy = [side for side in missing.sides if side.wording != missing.name]
     sides = missing.sides if len(choosy) < 2 else choosy
     wanting = [side for side in sides if side.who]
+    if len(choosy) == 1 and not choosy[0].who:
+        return f"there is no {plain(choosy[0].wording)}, and {FILE} allows no other"
     allowed = series([plain(side.wording) for side in sides if not side.who])
     parts = [f"{_who(side)} wants {_wanted(side, missing)}" for side in wanting]
     if allowed:

@@ -47,6 +47,8 @@ class NoAnswerError(UnsolvableError):
         request: what is asked, of the packages of ``index``.
         names: of all packages there are.
         single: whether each package was to have one version on all targets, which is only a wish.
+
+    ``where`` says of which state of the repositories this is so, if not of the one that is locked from.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class NoAnswerError(UnsolvableError):
         self.index = index
         self.names = names
         self.single = single
+        self.where = ""
 
     @cached_property
     def relaxation(self) -> Relaxation:
