@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -52,6 +52,7 @@ class Manifest:
         ocaml: the bound on the compiler, None where there is none.
         constraints: the user's bounds on packages, in the order written.
         provided: names installed outside, sorted.
+        provided_places: the file and line of each of them.
         variables: opam variables for every target, sorted by name.
         targets: to lock and build for, complete, sorted by name.
         archive_mirrors: base urls in opam's cache layout, in the order they are asked.
@@ -66,6 +67,7 @@ class Manifest:
     ocaml: Restriction | None = None
     constraints: tuple[Restriction, ...] = ()
     provided: tuple[str, ...] = ()
+    provided_places: tuple[str, ...] = ()
     variables: tuple[tuple[str, Value], ...] = ()
     archive_mirrors: tuple[str, ...] = ()
     stated: frozenset[str] = frozenset()
@@ -135,7 +137,7 @@ def _restriction(text: str, place: str, written: str, example: str) -> Restricti
     if dependency.condition is None:
         hint = f"write it as in {example}; dependencies belong in an opam file"
         raise ManifestError(f'"{written}" bounds nothing', place, hint)
-    bare = _bare_version(dependency.condition)
+    bare = bare_version(dependency.condition)
     if bare is not None:
         raise ManifestError(
             f'"{written}" compares {bare} with nothing', place, f"write = {bare}, or >= {bare}"
@@ -143,13 +145,13 @@ def _restriction(text: str, place: str, written: str, example: str) -> Restricti
     return Restriction(dependency.name, dependency.condition, text, place)
 
 
-def _bare_version(condition: Condition) -> str | None:
+def bare_version(condition: Condition) -> str | None:
     """A version that stands where a bound should; as a filter it would be neither true nor false."""
     match condition:
         case FilterText(text):
             return text
         case AllOf(parts) | AnyOf(parts):
-            return next((bare for part in parts if (bare := _bare_version(part)) is not None), None)
+            return next((bare for part in parts if (bare := bare_version(part)) is not None), None)
         case _:
             return None
 
@@ -164,13 +166,15 @@ def _manifest(top: Table, text: str, folder: Path) -> Manifest:
     solve.only("ocaml", "constraints", "provided")
     mirrors.only("archives")
     roots = _roots(project, folder)
+    provided = tuple(sorted(_package_names(solve, "provided")))
     return Manifest(
         project=_project_name(project) or roots[0].name,
         roots=roots,
         repositories=_repositories(top, folder),
         ocaml=_ocaml(solve, text),
         constraints=_constraints(solve, text),
-        provided=tuple(sorted(_package_names(solve, "provided"))),
+        provided=provided,
+        provided_places=tuple(_provided_places(provided, solve, text)),
         variables=_variables(top.table("variables")),
         targets=_targets(top.table("targets")),
         archive_mirrors=_archive_mirrors(mirrors),
@@ -287,6 +291,12 @@ def _constraints(solve: Table, text: str) -> tuple[Restriction, ...]:
         parse_constraint(bound, f"{FILE}:{line_of_text(text, ('solve', 'constraints', position), bound)}")
         for position, bound in enumerate(solve.texts("constraints"))
     )
+
+
+def _provided_places(provided: Sequence[str], solve: Table, text: str) -> Iterator[str]:
+    written = solve.texts("provided")
+    for name in provided:
+        yield f"{FILE}:{line_of_text(text, ('solve', 'provided', written.index(name)), name)}"
 
 
 def _package_names(table: Table, key: str) -> tuple[str, ...]:

@@ -46,11 +46,14 @@ def weakest(
 def _worded(
     direction: str, meant: Set[Version], leaves: Iterable[Bound], known: Sequence[Version], plain: Bound
 ) -> Bound:
-    """The first of ``leaves`` of that direction that admits just what is meant, or else the ``plain`` one."""
-    for leaf in leaves:
-        if leaf.relation[0] == direction and {version for version in known if leaf.admits(version)} == meant:
-            return leaf
-    return plain
+    """The loosest of ``leaves`` of that direction that admits just what is meant; else the ``plain`` one."""
+    fitting = [
+        leaf
+        for leaf in leaves
+        if leaf.relation[0] == direction and {version for version in known if leaf.admits(version)} == meant
+    ]
+    loosest = min if direction == ">" else max
+    return loosest(fitting, key=lambda leaf: leaf.version.key, default=plain)
 
 
 def _leaves(bounds: Bounds) -> Iterator[Bound]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from solver.explanation import Cause, Companion, Demand, End, Missing, Step
 from solver.reason import COMPILERS, Relation
 from solver.repair import Repair
 from solver.request import Request
-from solver.spelling import nearest
+from solver.spelling import comes_with_ocaml, nearest, package_of_library
 from solver.version import Version
 
 _MOST_LINES = 25
@@ -28,6 +29,7 @@ _LEAST_STEPS = 8
 """So many are told, however many lines there are of what would help."""
 _MOST_HEADLINES = 3
 _MOST_DEMANDS = 3
+_RELATION = re.compile(r"([<>=]=?|!=) ")
 _WIDTH = 98
 """Of a line before it is indented below the error."""
 
@@ -59,13 +61,10 @@ def in_words(
 
 def _reason(error: NoAnswerError) -> list[str]:
     """What is the case in one line, or in as few as it takes, the last cut off if need be."""
-    return textwrap.wrap(
+    return wrapped(
         f"{headline(error.explanation)} {error.where}".rstrip(),
         _WIDTH - len("error: "),
-        subsequent_indent="    ",
-        max_lines=_MOST_HEADLINES,
-        placeholder=" …",
-        break_on_hyphens=False,
+        _MOST_HEADLINES,
     )
 
 
@@ -129,11 +128,17 @@ def derivation(error: NoAnswerError, *, verbose: bool = False) -> Iterator[str]:
         yield "no compiler goes with all of this"
 
 
-def wrapped(line: str) -> list[str]:
-    """``line`` in as many as it takes, the later ones indented."""
-    return textwrap.wrap(
-        line, _WIDTH, subsequent_indent="    ", break_long_words=True, break_on_hyphens=False
-    ) or [""]
+def wrapped(line: str, width: int = _WIDTH, most: int | None = None) -> list[str]:
+    """``line`` in as many as it takes, or the ``most``, the later ones indented; no bound is torn apart."""
+    lines = textwrap.wrap(
+        _RELATION.sub("\\1\u00a0", line),
+        width,
+        subsequent_indent="    ",
+        break_on_hyphens=False,
+        max_lines=most,
+        placeholder=" …",
+    )
+    return [line.replace("\u00a0", " ") for line in lines] or [""]
 
 
 def _step(step: Step, request: Request, *, verbose: bool, at_the_end: bool = False) -> Iterator[str]:
@@ -251,10 +256,7 @@ def _run(versions: Sequence[Version]) -> str:
 def _missing(missing: Missing, names: Sequence[str]) -> Iterator[str]:
     match missing.end:
         case End.UNKNOWN:
-            near = nearest(missing.name, names)
-            told = f"; the nearest names are {series(near)}" if len(near) > 1 else ""
-            told = f"; the nearest name is {near[0]}" if len(near) == 1 else told
-            yield f"no repository has a package {missing.name}{told}"
+            yield _unknown(missing.name, names)
         case End.ABSENT if not missing.rejections:
             yield _absent(missing)
         case End.NO_COMPILER:
@@ -265,6 +267,18 @@ def _missing(missing: Missing, names: Sequence[str]) -> Iterator[str]:
     for (why, detail), group in groupby(rejections, key=lambda rejection: (rejection.why, rejection.detail)):
         versions = sorted((rejection.version for rejection in group), reverse=True)
         yield f"{missing.name} {_run(versions)} {why.value}" + (f": {detail}" if detail else "")
+
+
+def _unknown(name: str, names: Sequence[str]) -> str:
+    package = package_of_library(name, names)
+    if package:
+        return f"{name} is a library of the package {package}"
+    if comes_with_ocaml(name):
+        return f"{name} is a library that comes with OCaml: opam has no package for it"
+    near = nearest(name, names)
+    told = f"; the nearest names are {series(near)}" if len(near) > 1 else ""
+    told = f"; the nearest name is {near[0]}" if len(near) == 1 else told
+    return f"no repository has a package {name}{told}"
 
 
 def _nearest_compilers(missing: Missing) -> str:
@@ -296,6 +310,13 @@ def _hint(error: NoAnswerError, shown: Sequence[Repair], options: str) -> str:
         return f"mono lock{options} --apply N makes change N, and locks; N is {series(numbers, 'or')}"
     if error.repairs:
         return ""
+    unknown = [m.name for m in error.explanation.missing if m.end is End.UNKNOWN]
+    of_ocaml = [name for name in unknown if comes_with_ocaml(name)]
+    if of_ocaml:
+        return f"drop {series(of_ocaml)}: whoever has OCaml has it"
+    for name in unknown:
+        if package := package_of_library(name, error.names):
+            return f"write {package} for {name}"
     if error.explanation.cause is Cause.UNKNOWN:
         return f"are all repositories that the project needs in {FILE}?"
     newer = "" if options else "; mono lock --upgrade looks for newer packages"

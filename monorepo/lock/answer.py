@@ -30,9 +30,10 @@ from solver.certificate import Violation
 from solver.optimise import solve
 from solver.package import Package
 from solver.replay import replay
-from solver.request import Request, Restriction
+from solver.request import Request
 from solver.solution import Solution, Unsolvable
 from solver.universe import PackageIndex, Rejection, Universe, Unreadable, Why, build_universe
+from solver.vanished import Vanished, vanished
 
 if TYPE_CHECKING:
     from solver.explanation import Explanation
@@ -83,12 +84,21 @@ class NoAnswerError(UnsolvableError):
 
 
 @dataclass(frozen=True, slots=True)
+class Unheard:
+    """A name in mono.toml that no repository has, the nearest names, and the file and line."""
+
+    name: str
+    near: tuple[str, ...]
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A certified lock, its text, and files to keep beside it by sha256.
 
     ``unreadable`` are versions of its packages that were passed over; ``apart`` tells, where some packages
-    have several versions, why one will not do; ``unheard`` are bounds of the project on names that no
-    repository has, with the nearest names.
+    have several versions, why one will not do; ``unheard`` are names in mono.toml that no repository has;
+    ``left_out`` is what the roots would need with other variables.
     """
 
     lock: Lock
@@ -96,7 +106,8 @@ class Answer:
     files: Mapping[str, bytes]
     unreadable: tuple[Rejection, ...]
     apart: NoAnswerError | None = None
-    unheard: tuple[tuple[Restriction, tuple[str, ...]], ...] = ()
+    unheard: tuple[Unheard, ...] = ()
+    left_out: tuple[Vanished, ...] = ()
 
 
 class OpenProject:
@@ -145,8 +156,15 @@ class OpenProject:
         apart = None
         if solution.several():
             apart = NoAnswerError(self.project.request, self.index, self.stack.names(), single=True)
-        unheard = tuple(self._unheard())
-        return Answer(canonical(composed.lock), text, composed.files, tuple(unreadable), apart, unheard)
+        return Answer(
+            canonical(composed.lock),
+            text,
+            composed.files,
+            tuple(unreadable),
+            apart,
+            tuple(self._unheard()),
+            vanished(self.project.request),
+        )
 
     def choose(self, request: Request) -> tuple[Universe, Solution]:
         """What there is to choose for ``request``, the project's own or another, and the best choice.
@@ -185,14 +203,15 @@ class OpenProject:
         other.commits = {**self.commits, setting.name: commit}
         return other
 
-    def _unheard(self) -> Iterator[tuple[Restriction, tuple[str, ...]]]:
-        """Bounds on what nobody has: they hold of nothing, and are misspelt more often than not."""
+    def _unheard(self) -> Iterator[Unheard]:
+        """Names that nobody has, bounded or provided in vain: they are misspelt more often than not."""
         roots = {root.name for root in self.project.roots}
-        for bound in self.project.request.restrictions:
-            if bound.name not in roots and not self.index.packages(bound.name):
+        bounds = ((bound.name, bound.place) for bound in self.project.request.restrictions)
+        for name, place in (*bounds, *self.project.provided):
+            if name not in roots and not self.index.packages(name):
                 from solver.spelling import nearest
 
-                yield bound, nearest(bound.name, self.stack.names())
+                yield Unheard(name, nearest(name, self.stack.names()), place)
 
     def _checked(self, lock: Lock) -> str:
         """The text of a lock; one that breaks the metadata, or that could not be read again, is refused."""
