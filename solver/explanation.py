@@ -118,7 +118,7 @@ class Missing:
         candidates: its versions that could be chosen if all else fitted, newest first.
         rejections: its versions that cannot be used at all, though some step asks for them.
         asked: the bounds that the steps put on it, in opam's syntax.
-        sides: the same by who asks, those nearest to the roots first.
+        sides: the same by who asks, where these bounds have no version in common.
         near: where there is `NO_COMPILER`, the versions that one exists for next below those asked for, and
             next above; None where there is none.
     """

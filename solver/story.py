@@ -231,7 +231,7 @@ class _Story:
             self._known(name),
             tuple(r for r in rejections if any(wanted.bounds.admits(r.version) for wanted in every)),
             tuple(bounds),
-            tuple(self._sides(name)),
+            () if self._in_common(name) else tuple(self._sides(name)),
             near,
         )
 
@@ -245,6 +245,10 @@ class _Story:
         below = [version for version in compilers if version < min(wanted)]
         above = [version for version in compilers if version > max(wanted)]
         return below[-1] if below else None, above[0] if above else None
+
+    def _in_common(self, name: str) -> frozenset[Version]:
+        """The versions that nobody who asks for the package refuses."""
+        return frozenset(self._known(name)).intersection(*self.admitted.get(name, {}).values())
 
     def _sides(self, name: str) -> Iterator[Side]:
         """Who asks for what of a package, those together that the same wish of the user's leads to."""

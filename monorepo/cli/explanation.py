@@ -93,6 +93,7 @@ def _step_data(step: Step, request: Request) -> dict[str, object]:
             {"versions": [str(version) for version in demand.versions], "wording": demand.wording}
             for demand in step.demands
         ],
+        "together": step.together,
         "text": list(_step(step, request, verbose=True)),
     }
 
@@ -104,6 +105,10 @@ def _missing_data(missing: Missing, names: Sequence[str]) -> dict[str, object]:
         "versions": [str(version) for version in missing.candidates],
         "rejected": [
             {"version": str(r.version), "why": r.why.value, "detail": r.detail} for r in missing.rejections
+        ],
+        "sides": [
+            {"who": side.who, "target": side.target, "through": side.through, "wording": side.wording}
+            for side in missing.sides
         ],
         "nearest": list(nearest(missing.name, names)) if missing.end is End.UNKNOWN else [],
         "text": list(_missing(missing, names)),

@@ -100,7 +100,7 @@ def _against_each_other(missing: Missing) -> str:
     choosy = [side for side in missing.sides if side.wording != missing.name]
     sides = missing.sides if len(choosy) < 2 else choosy
     wanting = [side for side in sides if side.who]
-    if len(choosy) == 1 and not choosy[0].who:
+    if missing.end is End.ABSENT and len(choosy) == 1 and not choosy[0].who:
         return f"there is no {plain(choosy[0].wording)}, and {FILE} allows no other"
     allowed = series([plain(side.wording) for side in sides if not side.who])
     parts = [f"{_who(side)} wants {_wanted(side, missing)}" for side in wanting]
