@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -52,7 +52,8 @@ class Manifest:
         ocaml: the bound on the compiler, None where there is none.
         constraints: the user's bounds on packages, in the order written.
         provided: names installed outside, sorted.
-        provided_places: the file and line of each of them.
+        unverified: names whose archives need no checksum, sorted.
+        named: each name of these two, and the file and line that it is on.
         variables: opam variables for every target, sorted by name.
         targets: to lock and build for, complete, sorted by name.
         archive_mirrors: base urls in opam's cache layout, in the order they are asked.
@@ -67,9 +68,10 @@ class Manifest:
     ocaml: Restriction | None = None
     constraints: tuple[Restriction, ...] = ()
     provided: tuple[str, ...] = ()
-    provided_places: tuple[str, ...] = ()
     variables: tuple[tuple[str, Value], ...] = ()
     archive_mirrors: tuple[str, ...] = ()
+    unverified: tuple[str, ...] = ()
+    named: tuple[tuple[str, str], ...] = ()
     stated: frozenset[str] = frozenset()
 
     @property
@@ -90,6 +92,7 @@ class Manifest:
             "targets": [_told(target) for target in self.targets],
             "archive-mirrors": self.archive_mirrors,
             "stated": sorted(self.stated),
+            **({"unverified": self.unverified} if self.unverified else {}),
         }
         return json.dumps(meaning, sort_keys=True, default=str).encode("ascii")
 
@@ -163,21 +166,21 @@ def _manifest(top: Table, text: str, folder: Path) -> Manifest:
     top.only("requires-mono", "project", "repositories", "solve", "variables", "targets", "mirrors")
     project, solve, mirrors = top.table("project"), top.table("solve"), top.table("mirrors")
     project.only("name", "roots")
-    solve.only("ocaml", "constraints", "provided")
+    solve.only("ocaml", "constraints", "provided", "unverified")
     mirrors.only("archives")
     roots = _roots(project, folder)
-    provided = tuple(sorted(_package_names(solve, "provided")))
     return Manifest(
         project=_project_name(project) or roots[0].name,
         roots=roots,
         repositories=_repositories(top, folder),
         ocaml=_ocaml(solve, text),
         constraints=_constraints(solve, text),
-        provided=provided,
-        provided_places=tuple(_provided_places(provided, solve, text)),
+        provided=tuple(sorted(_package_names(solve, "provided"))),
         variables=_variables(top.table("variables")),
         targets=_targets(top.table("targets")),
         archive_mirrors=_archive_mirrors(mirrors),
+        unverified=tuple(sorted(_package_names(solve, "unverified"))),
+        named=tuple(_named(solve, text)),
         stated=frozenset(_stated(top)),
     )
 
@@ -293,10 +296,10 @@ def _constraints(solve: Table, text: str) -> tuple[Restriction, ...]:
     )
 
 
-def _provided_places(provided: Sequence[str], solve: Table, text: str) -> Iterator[str]:
-    written = solve.texts("provided")
-    for name in provided:
-        yield f"{FILE}:{line_of_text(text, ('solve', 'provided', written.index(name)), name)}"
+def _named(solve: Table, text: str) -> Iterator[tuple[str, str]]:
+    for key in ("provided", "unverified"):
+        for position, name in enumerate(solve.texts(key)):
+            yield name, f"{FILE}:{line_of_text(text, ('solve', key, position), name)}"
 
 
 def _package_names(table: Table, key: str) -> tuple[str, ...]:

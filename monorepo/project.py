@@ -67,8 +67,8 @@ class Project:
     root_files: Mapping[str, OpamFile]
     pins: tuple[Pin, ...]
     digest: str
-    provided: tuple[tuple[str, str], ...] = ()
-    """Names that mono.toml says are installed outside, and where it does."""
+    named: tuple[tuple[str, str], ...] = ()
+    """Packages of which mono.toml says something without a bound, and where it does."""
 
 
 def load_project(folder: Path, manifest: Manifest) -> Project:
@@ -107,6 +107,7 @@ def load_project(folder: Path, manifest: Manifest) -> Project:
         pinned=frozenset(pin.name for pin in pins),
         provided=frozenset((*provided, *(name for target in targets for name in target.provided))),
         root_places=places,
+        unverified=frozenset(manifest.unverified),
     )
     return Project(
         manifest.project,
@@ -119,7 +120,7 @@ def load_project(folder: Path, manifest: Manifest) -> Project:
         dict(zip((root.name for root in roots), files, strict=True)),
         pins,
         _digest(manifest, files),
-        tuple(zip(manifest.provided, manifest.provided_places, strict=True)),
+        manifest.named,
     )
 
 

@@ -119,6 +119,7 @@ class OpenProject:
         self.git = git
         self.answers = Answers(cache / "answers")
         self.known_commits = keeping.commits
+        self.known_trees = keeping.trees
         self.stack, self.commits = open_repositories(
             project.repositories,
             cache=cache,
@@ -145,7 +146,8 @@ class OpenProject:
         composed = compose_lock(
             self.project, solution, graph, self.stack, self.commits, self.pins, self._commit
         )
-        text = self._checked(composed.lock)
+        lock = self.known_trees.put_into(composed.lock)
+        text = self._checked(lock)
         self.stack.save_cache()
         unreadable = (
             rejection
@@ -157,7 +159,7 @@ class OpenProject:
         if solution.several():
             apart = NoAnswerError(self.project.request, self.index, self.stack.names(), single=True)
         return Answer(
-            canonical(composed.lock),
+            canonical(lock),
             text,
             composed.files,
             tuple(unreadable),
@@ -204,10 +206,10 @@ class OpenProject:
         return other
 
     def _unheard(self) -> Iterator[Unheard]:
-        """Names that nobody has, bounded or provided in vain: they are misspelt more often than not."""
+        """Names in mono.toml that nobody has: they are misspelt more often than not."""
         roots = {root.name for root in self.project.roots}
         bounds = ((bound.name, bound.place) for bound in self.project.request.restrictions)
-        for name, place in (*bounds, *self.project.provided):
+        for name, place in (*bounds, *self.project.named):
             if name not in roots and not self.index.packages(name):
                 from solver.spelling import nearest
 
