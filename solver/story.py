@@ -8,8 +8,9 @@ from functools import cached_property
 
 from solver.compilers import OCAML, Compilers
 from solver.explanation import Cause, Companion, Demand, End, Explanation, Missing, Side, Step
+from solver.formula import Bound
 from solver.reason import COMPILERS, Reason, Relation
-from solver.reduction import ANY_VERSION, Bounds, Need, Wanted, wanted_in
+from solver.reduction import ANY_VERSION, Bounds, Need, SomeBound, Wanted, wanted_in
 from solver.relaxation import Clash, Relaxation
 from solver.request import Request
 from solver.universe import Candidate, PackageIndex, Universe
@@ -140,13 +141,14 @@ class _Story:
     def _companions(self) -> Iterator[Companion]:
         """What is asked of a compiler beside the version of OCaml, and what that leaves of these."""
         asking = [reason for reason in self.clash.reasons if self._asks_of_compiler(reason)]
-        names = sorted({name for reason in asking for name in reason.whom})
+        needs = [need for reason in asking for need in self._needs_of(reason)]
+        names = sorted({wanted.name for need in needs for wanted in wanted_in(need)})
         compilers = Compilers(self.request, self.relaxation.index, self.clash.platform, names)
         every = compilers.versions()
         self.asked.setdefault(OCAML, [])
         self._leave(COMPILERS, OCAML, frozenset(every))
         for reason in asking:
-            refused = reason.relation is Relation.CONFLICTS
+            refused = reason.relation in (Relation.CONFLICTS, Relation.BOUND)
             left = {need: compilers.versions(need, refused=refused) for need in self._needs_of(reason)}
             self._leave(
                 reason, OCAML, frozenset(version for versions in left.values() for version in versions)
@@ -155,17 +157,26 @@ class _Story:
                 whole = all("compiler" in c.package.flags for w in wanted_in(need) for c in self._all(w.name))
                 bounds = weakest(set(versions), (), every, frozenset())
                 told = "" if not versions else str(Wanted(OCAML, ANY_VERSION if bounds is None else bounds))
+                bound = reason.relation is Relation.BOUND
                 if bounds != ANY_VERSION:
-                    yield Companion(str(need), refused, whole, told)
+                    yield Companion(
+                        reason.whom[0] if bound else str(need), refused and not bound, whole, told
+                    )
 
     def _asks_of_compiler(self, reason: Reason) -> bool:
         """Whether a reason asks for a part of the compiler, and not for a mere version of OCaml."""
+        if reason.relation is Relation.BOUND:
+            return reason.who != OCAML and reason.who in self.parts
         told = reason.relation in _ASKING or reason.relation is Relation.CONFLICTS
         return told and reason.whom != (OCAML,) and self.parts.issuperset(reason.whom)
 
     def _needs_of(self, reason: Reason) -> list[Need]:
+        """What a reason asks for; of a bound of the project, what it refuses."""
         if reason.relation is Relation.ASKED:
             return self._asked_for(reason)
+        if reason.relation is Relation.BOUND:
+            refused = sorted(self.clash.refused[reason])
+            return [Wanted(reason.who, SomeBound(tuple(Bound("=", version) for version in refused)))]
         return list(dict.fromkeys(need for _, need in self.clash.wordings.get(reason, ())))
 
     # What is said of a reason
@@ -223,7 +234,7 @@ class _Story:
         every = [wanted for wanted_together in asked for wanted in wanted_together]
         bounds = dict.fromkeys(str(wanted.bounds) for wanted in every if wanted.bounds != ANY_VERSION)
         for reason, left in self.admitted.get(name, {}).items():
-            if reason.relation is Relation.BOUND and not left and not rejections:
+            if reason.relation is Relation.BOUND and reason.who == name and not left and not rejections:
                 end, bounds = End.ABSENT, {reason.whom[0]: None}
         return Missing(
             name,
@@ -240,7 +251,7 @@ class _Story:
         admitted = dict(self.admitted[OCAML])
         compilers = sorted(admitted.pop(COMPILERS))
         wanted = frozenset(self._known(OCAML)).intersection(*admitted.values())
-        if not wanted:
+        if not wanted or not wanted.isdisjoint(compilers):
             return None, None
         below = [version for version in compilers if version < min(wanted)]
         above = [version for version in compilers if version > max(wanted)]

@@ -266,7 +266,7 @@ def _missing(missing: Missing, names: Sequence[str]) -> Iterator[str]:
             yield _absent(missing)
         case End.NO_COMPILER:
             yield _nearest_compilers(missing)
-        case End.APART if not missing.rejections:
+        case End.APART if not missing.rejections and len(missing.sides) != 1:
             yield f"no version of {missing.name} meets {'both' if len(missing.sides) == 2 else 'all of this'}"
     rejections = sorted(missing.rejections, key=lambda rejection: (rejection.why.name, rejection.detail))
     for (why, detail), group in groupby(rejections, key=lambda rejection: (rejection.why, rejection.detail)):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from monorepo.cli.formulas import plain, series
 from monorepo.manifest import FILE
+from solver.compilers import OCAML
 from solver.explanation import Cause, End, Explanation, Missing, Side
 from solver.reason import Relation
 
@@ -31,6 +32,8 @@ def headline(told: Explanation) -> str:
         if len(missing.sides) > 1 or missing.end is End.ABSENT:
             on = "" if any(side.target for side in missing.sides) else on
             return f"{_against_each_other(missing)}{on}"
+        if missing.name == OCAML and missing.sides:
+            return f"no compiler exists for {_all_wanted(missing)}{on}"
     if told.cause is Cause.EXCLUDED:
         return f"the project's own bound on {series(_names(told, Relation.BOUND))} is in the way{on}"
     return f"{_conflict(told)}{on}"
