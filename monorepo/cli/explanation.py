@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from monorepo.cli.formulas import plain
+from monorepo.cli.output import STORY_WIDTH, story_width
 from monorepo.cli.repairs import repair_data, repair_lines
 from monorepo.errors import UnsolvableError
 from monorepo.lock.answer import NoAnswerError
@@ -27,8 +28,8 @@ _LEAST_STEPS = 8
 """So many are told, however many lines there are of what would help."""
 _MOST_HEADLINES = 3
 _MOST_DEMANDS = 3
-_WIDTH = 98
-"""Of a line before it is indented below the error."""
+_INDENT = 2
+"""Columns by which what is below the error is indented."""
 
 
 def in_words(
@@ -41,12 +42,13 @@ def in_words(
     if not isinstance(error, NoAnswerError):
         return error
     whole = f"mono --verbose lock{options}"
-    reason = _reason(error)
-    steps = list(derivation(error, verbose=verbose))
+    columns = story_width(2)
+    reason = _reason(error, columns)
+    steps = list(derivation(error, verbose=verbose, columns=columns))
     room = _MOST_LINES - len(reason) - 1
     offered = () if error.hint else error.repairs
     most = sys.maxsize if verbose else room - min(len(steps), _LEAST_STEPS)
-    repairs, shown = repair_lines([located(repair, folder) for repair in offered], most, whole)
+    repairs, shown = repair_lines([located(repair, folder) for repair in offered], most, whole, columns)
     hint = error.hint or _hint(error, error.repairs[:shown], options)
     room -= len(repairs)
     if not verbose and len(steps) > room:
@@ -56,10 +58,10 @@ def in_words(
     return UnsolvableError("\n".join(reason), error.place, hint, (*steps, *repairs))
 
 
-def _reason(error: NoAnswerError) -> list[str]:
+def _reason(error: NoAnswerError, columns: int) -> list[str]:
     """What is the case in one line, or in as few as it takes, the last cut off if need be."""
     what = headline(error.explanation)
-    width = _WIDTH - len("error: ")
+    width = columns - _INDENT - len("error: ")
     told = f"{error.reason}: {what}"
     if len(told) <= width:
         return [told]
@@ -98,7 +100,7 @@ def _step_data(step: Step, request: Request) -> dict[str, object]:
             {"versions": [str(version) for version in demand.versions], "wording": demand.wording}
             for demand in step.demands
         ],
-        "text": list(_step(step, request, verbose=True)),
+        "text": [line.strip() for line in _step(step, request, verbose=True)],
     }
 
 
@@ -180,8 +182,8 @@ def _conflict(told: Explanation) -> str:
     return f"{_series(list(wanted))} cannot be had together" if wanted else "its parts cannot be had together"
 
 
-def derivation(error: NoAnswerError, *, verbose: bool = False) -> Iterator[str]:
-    """The steps, each in one line or several, and where they end."""
+def derivation(error: NoAnswerError, *, verbose: bool = False, columns: int = STORY_WIDTH) -> Iterator[str]:
+    """The steps, each in one line or several, and where they end: to be indented within so many columns."""
     told, request = error.explanation, error.request
     roots = {root.name for root in request.roots}
     compiler = next((missing for missing in told.missing if missing.name == COMPILER), None)
@@ -192,20 +194,18 @@ def derivation(error: NoAnswerError, *, verbose: bool = False) -> Iterator[str]:
             continue  # that a root is wanted goes without saying
         if step.reason.who not in hidden or step.reason.relation is Relation.BOUND:
             for line in _step(step, request, verbose=verbose):
-                yield from wrapped(line)
+                yield from _wrapped(line, columns)
     if compiler is not None and compiler.candidates and hidden:
         yield f"the compilers there are go from {compiler.candidates[-1]} to {compiler.candidates[0]}"
     for missing in told.missing:
         if missing.name not in hidden:
             for line in _missing(missing, error.names):
-                yield from wrapped(line)
+                yield from _wrapped(line, columns)
 
 
-def wrapped(line: str) -> list[str]:
+def _wrapped(line: str, columns: int) -> list[str]:
     """``line`` in as many as it takes, the later ones indented."""
-    return textwrap.wrap(
-        line, _WIDTH, subsequent_indent="    ", break_long_words=True, break_on_hyphens=False
-    ) or [""]
+    return textwrap.wrap(line, columns - _INDENT, subsequent_indent="    ", break_on_hyphens=False) or [""]
 
 
 def _step(step: Step, request: Request, *, verbose: bool) -> Iterator[str]:

@@ -11,7 +11,7 @@ import click
 from monorepo.cli import wiring
 from monorepo.cli.output import print_json
 from monorepo.cli.parameters import Revision
-from monorepo.cli.settings import settings_of
+from monorepo.cli.settings import json_option, settings_of
 
 if TYPE_CHECKING:
     from monorepo.bisecting import Culprit
@@ -34,7 +34,7 @@ _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "ye
     metavar="REV|DATE",
     help="Where it is another; by default the newest commit of the branch.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@json_option("Print what was found as JSON.")
 @click.pass_context
 def command(
     context: click.Context,

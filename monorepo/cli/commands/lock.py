@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,9 +12,8 @@ import click
 from monorepo.cli import wiring
 from monorepo.cli.output import print_json
 from monorepo.cli.parameters import Assignment, Moment
-from monorepo.cli.settings import Settings, settings_of
+from monorepo.cli.settings import Settings, json_option, settings_of
 from monorepo.cli.talk import Talk
-from monorepo.errors import LockError, UnsolvableError
 
 if TYPE_CHECKING:
     from monorepo.locking import LockReport
@@ -57,7 +54,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Make change N of those that a failed lock offered, and lock.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what was locked, or what differs, as JSON.")
+@json_option("Print what was locked, or what differs, as JSON.")
 @click.argument("packages", nargs=-1, metavar="")
 @click.pass_context
 def command(
@@ -94,11 +91,11 @@ def command(
                 raise click.UsageError(f"{option} and {other} exclude each other", context)
     settings = settings_of(context)
     options = LockOptions(upgrade, (*update, *packages), lowest, _states(as_of, revisions, context), number)
-    with _told(settings, options, as_json=as_json):
-        if check:
-            check_lock(settings, as_json)
-        else:
-            make_lock(settings, as_json, options)
+    if check:
+        check_lock(settings, as_json)
+    else:
+        settings.lock_options = str(options)
+        make_lock(settings, as_json, options)
 
 
 _EXCLUDED = {
@@ -144,20 +141,6 @@ def _states(
         if by_name.setdefault(name, revision) != revision:
             raise click.UsageError(f"--repository gives {name} two states", context)
     return States(as_of, by_name)
-
-
-@contextmanager
-def _told(settings: Settings, options: LockOptions, *, as_json: bool) -> Iterator[None]:
-    """Where there is no answer, say why and how to go on with these options; a script gets that as well."""
-    try:
-        yield
-    except UnsolvableError as error:
-        from monorepo.cli.explanation import as_data, in_words
-        from monorepo.lock.answer import NoAnswerError
-
-        if as_json and isinstance(error, NoAnswerError):
-            print_json(as_data(error, settings.directory))
-        raise in_words(error, settings.directory, verbose=settings.verbose, options=str(options)) from error
 
 
 def make_lock(settings: Settings, as_json: bool = False, options: LockOptions = LockOptions()) -> None:
@@ -248,20 +231,14 @@ def _repaired(settings: Settings, options: LockOptions, number: int, http: Http,
 def check_lock(settings: Settings, as_json: bool) -> None:
     """Compare the lock with what would be locked now."""
     from monorepo import locking
-    from monorepo.cli.summary import change_lines
-    from monorepo.lock.difference import difference
 
     with wiring.http() as http:
         git = wiring.git(settings.cache)
         report = locking.check_lock(settings.directory, cache=settings.cache, http=http, git=git)
-    changes = [click.unstyle(line) for line in change_lines(difference(report.lock, report.fresh))]
-    broken = [str(violation) for violation in report.violations]
-    broken += [f"mono.lock.files/{name} is missing or damaged" for name in report.damaged]
-    if as_json:
-        print_json({"fresh": not changes, "certified": not broken, "differences": changes + broken})
-    else:
-        for line in (*changes, *broken):
-            click.echo(line)
     if not report.good:
-        raise LockError("the lock is not what would be locked now", "mono.lock", "run mono lock")
+        from monorepo.cli.checking import check_failure
+
+        raise check_failure(report, verbose=settings.verbose)
     settings.talk().say("mono.lock is fresh and certified")
+    if as_json:
+        print_json({"fresh": True, "certified": True, "edits": [], "differences": []})

@@ -9,7 +9,7 @@ import click
 from monorepo.cli import wiring
 from monorepo.cli.explanation import derivation
 from monorepo.cli.output import print_json
-from monorepo.cli.settings import settings_of
+from monorepo.cli.settings import json_option, settings_of
 from monorepo.why_not import Because, Cause, Change, WhyNot, asked_in, why_not
 from overlays.notation import write
 from solver.version import Version
@@ -17,7 +17,7 @@ from solver.version import Version
 
 @click.command("why-not", short_help="Tell what keeps a package or version out of the lock.")
 @click.argument("package", metavar="PACKAGE[.VERSION]")
-@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@json_option("Print the answer as JSON.")
 @click.pass_context
 def command(context: click.Context, package: str, as_json: bool) -> None:
     """Tell why PACKAGE is not in the lock, or not in VERSION, and what would change with it.
