@@ -203,6 +203,11 @@ def derivation(error: NoAnswerError, *, verbose: bool = False, columns: int = ST
                 yield from _wrapped(line, columns)
 
 
+def sentences(error: NoAnswerError, *, verbose: bool = False) -> list[str]:
+    """The same for a script: one sentence a line, as long as it is."""
+    return [line.strip() for line in derivation(error, verbose=verbose, columns=sys.maxsize)]
+
+
 def _wrapped(line: str, columns: int) -> list[str]:
     """``line`` in as many as it takes, the later ones indented."""
     return textwrap.wrap(line, columns - _INDENT, subsequent_indent="    ", break_on_hyphens=False) or [""]

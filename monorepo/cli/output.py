@@ -86,11 +86,12 @@ def row_of(parts: Sequence[str], sign: str, before: str = "") -> list[str]:
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, styled: bool) -> None:
     """Columns side by side; where a terminal is too narrow the last is folded, or put below each row."""
-    for number, line in enumerate(_table([tuple(header), *map(tuple, rows)], width(1))):
+    for number, line in enumerate(table_lines([tuple(header), *map(tuple, rows)], width(1))):
         click.echo(click.style(line, bold=True) if number == 0 else line, color=styled)
 
 
-def _table(rows: Sequence[tuple[str, ...]], columns: int | None) -> Iterator[str]:
+def table_lines(rows: Sequence[tuple[str, ...]], columns: int | None) -> Iterator[str]:
+    """The lines of such a table on a terminal of so many columns; None where there is none."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     start = sum(size + 2 for size in widths[:-1])
     room = sys.maxsize if columns is None else columns - start

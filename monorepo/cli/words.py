@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +40,7 @@ def error_data(error: Exception, told: MonoError, folder: Path) -> dict[str, obj
     ``error`` is the reason in one sentence, ``code`` the kind of failure, ``place`` and ``hint`` are empty
     where there is none, ``details`` are further lines.
     """
-    from monorepo.cli.explanation import as_data, derivation
+    from monorepo.cli.explanation import as_data, sentences
     from monorepo.lock.answer import NoAnswerError
 
     data: dict[str, object] = {
@@ -52,8 +51,7 @@ def error_data(error: Exception, told: MonoError, folder: Path) -> dict[str, obj
         "details": [click.unstyle(line) for line in told.details],
     }
     if isinstance(error, NoAnswerError):
-        lines = derivation(error, verbose=True, columns=sys.maxsize)
-        return data | {"details": [line.strip() for line in lines]} | as_data(error, folder)
+        return data | {"details": sentences(error, verbose=True)} | as_data(error, folder)
     return data | dict(error.data) if isinstance(error, ReportedError) else data
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from monorepo.cli import wiring
-from monorepo.cli.output import print_json
+from monorepo.cli.output import print_json, print_line
 from monorepo.cli.settings import json_option, settings_of
 
 
@@ -43,6 +43,6 @@ def command(context: click.Context, old: str, new: str | None, as_json: bool) ->
         )
         return
     for line in change_lines(changes, causes):
-        click.echo(line, color=settings.styled(1))
+        print_line(line, styled=settings.styled(1))
     if before == after:
         settings.talk().say("the two locks are equal")

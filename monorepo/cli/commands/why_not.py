@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import click
 
 from monorepo.cli import wiring
-from monorepo.cli.explanation import derivation
-from monorepo.cli.output import print_json
+from monorepo.cli.explanation import derivation, sentences
+from monorepo.cli.output import print_json, print_line, story_width
 from monorepo.cli.settings import json_option, settings_of
 from monorepo.why_not import Because, Cause, Change, WhyNot, asked_in, why_not
 from overlays.notation import write
@@ -37,7 +37,7 @@ def command(context: click.Context, package: str, as_json: bool) -> None:
         print_json(_row(told))
         return
     for line in _lines(told):
-        click.echo(line, color=settings.styled(1))
+        print_line(line, styled=settings.styled(1))
 
 
 def _lines(told: WhyNot) -> Iterator[str]:
@@ -47,7 +47,7 @@ def _lines(told: WhyNot) -> Iterator[str]:
             yield f"{package.name} {package.version} is in the lock: mono why {package.name} tells why"
     elif told.impossible is not None:
         yield f"{asked} cannot be had:"
-        yield from (f"  {line}" for line in derivation(told.impossible))
+        yield from (f"  {line}" for line in derivation(told.impossible, columns=story_width(1)))
     else:
         where = f" on {', '.join(told.targets)} alone" if told.targets else ""
         yield f"{asked} can be had{where}, and this would change:"
@@ -111,7 +111,7 @@ def _row(told: WhyNot) -> dict[str, object]:
         "causes": [
             {"because": cause.because.name.lower(), "text": _cause(told, cause)} for cause in told.causes
         ],
-        "explanation": list(derivation(told.impossible)) if told.impossible is not None else [],
+        "explanation": sentences(told.impossible) if told.impossible is not None else [],
     }
 
 
