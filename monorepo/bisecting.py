@@ -132,7 +132,10 @@ def _repository(name: str | None, project: Project) -> RepositorySetting:
         return git_repository(name, settings)
     in_git = [setting.name for setting in settings.values() if setting.kind is RepositoryKind.GIT]
     if not in_git:
-        raise RepositoryError("none of the project's repositories is in git, so none has a history")
+        raise RepositoryError(
+            "none of the project's repositories is in git, so none has a history",
+            hint='write the url of one as "git+https://…" in mono.toml',
+        )
     if len(in_git) > 1:
         raise RepositoryError(f"several repositories are in git: {', '.join(in_git)}", hint=_CHOOSE)
     return settings[in_git[0]]

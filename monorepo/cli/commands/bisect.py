@@ -23,7 +23,7 @@ _SHOWN = 20
 
 @click.command("bisect", short_help="Find the commit of a repository that changed what is chosen.")
 @click.argument("packages", nargs=-1, metavar="[PACKAGE]...")
-@click.option("--repository", metavar="NAME", help="In this one, where several are in git.")
+@click.option("--repository", metavar="NAME", help="Look in this repository, where several are in git.")
 @click.option(
     "--good",
     type=Revision(),
@@ -34,7 +34,7 @@ _SHOWN = 20
     "--bad",
     type=Revision(),
     metavar="REV|DATE",
-    help="Where it is another; by default the newest commit of the branch.",
+    help="Where it was not any more; by default the newest commit of the branch.",
 )
 @json_option("Print what was found as JSON.")
 @click.pass_context

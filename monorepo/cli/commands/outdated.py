@@ -32,8 +32,8 @@ def command(
     """List the packages of the lock that could be newer.
 
     "available" is what mono lock --upgrade would choose, from repositories as they are now; "newest" is the
-    newest version there is, with the reason why it is not chosen. Without --all these are the packages that
-    an opam file of the project names, and the compiler.
+    newest version there is, flagged ones (avoid-version, deprecated) apart, with the reason why it is not
+    chosen. Without --all these are the packages that an opam file of the project names, and the compiler.
     """
     settings = settings_of(context)
     talk = settings.talk()

@@ -19,7 +19,7 @@ from monorepo.lock.tree import Branch, tree
 @click.argument("packages", nargs=-1, metavar="[PACKAGE]...")
 @click.option("--invert", is_flag=True, help="Show below each package what needs it.")
 @click.option("--target", "targets", metavar="TARGET", multiple=True, help="Look at this target alone.")
-@click.option("--depth", type=click.IntRange(min=0), help="Go no deeper than so many needs.")
+@click.option("--depth", type=click.IntRange(min=0), metavar="N", help="Go no deeper than N needs.")
 @json_option("Print an array of lines, each with its depth.")
 @click.pass_context
 def command(

@@ -8,10 +8,12 @@ import click
 
 from monorepo.cli import wiring
 from monorepo.cli.explanation import derivation, sentences
+from monorepo.cli.formulas import plain
 from monorepo.cli.output import print_json, print_line, story_width
 from monorepo.cli.settings import json_option, settings_of
 from monorepo.why_not import Because, Cause, Change, WhyNot, asked_in, why_not
 from overlays.notation import write
+from solver.formula import Constraint, Dependency, Text
 from solver.version import Version
 
 
@@ -41,7 +43,7 @@ def command(context: click.Context, package: str, as_json: bool) -> None:
 
 
 def _lines(told: WhyNot) -> Iterator[str]:
-    asked = write(told.asked)
+    asked = _asked(told.asked)
     if told.locked:
         for package in told.locked:
             yield f"{package.name} {package.version} is in the lock: mono why {package.name} tells why"
@@ -53,6 +55,14 @@ def _lines(told: WhyNot) -> Iterator[str]:
         yield f"{asked} can be had{where}, and this would change:"
         yield from (f"  {_change(change)}" for change in told.changes)
         yield from (_cause(told, cause) for cause in told.causes)
+
+
+def _asked(asked: Dependency) -> str:
+    match asked.condition:
+        case Constraint("=", Text(version)):
+            return f"{asked.name} {version}"
+        case _:
+            return plain(write(asked))
 
 
 def _change(change: Change) -> str:
