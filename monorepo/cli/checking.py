@@ -11,6 +11,7 @@ from monorepo.cli.formulas import plain
 from monorepo.cli.output import fold, story_width
 from monorepo.cli.summary import change_lines
 from monorepo.cli.words import ReportedError
+from monorepo.errors import LockError
 from monorepo.lock.causes import Because, Causes
 from monorepo.lock.difference import Difference, difference
 from monorepo.lock.format import FILE, FILES_FOLDER
@@ -21,11 +22,7 @@ from solver.formula import as_text
 _SHOWN = 8
 
 
-class StaleLockError(ReportedError):
-    code = "lock"
-
-
-def check_failure(report: CheckReport, *, verbose: bool) -> StaleLockError:
+def check_failure(report: CheckReport, *, verbose: bool) -> ReportedError:
     """What is wrong with a lock that is not good; whatever is a mere consequence is told in short."""
     changes, causes = difference(report.lock, report.fresh), Causes(report.lock, report.fresh)
     edits, moved = list(_edits(report, changes, causes)), list(_moved(changes, causes))
@@ -45,7 +42,8 @@ def check_failure(report: CheckReport, *, verbose: bool) -> StaleLockError:
         "differences": differences + broken,
     }
     lines = [part for line in details for part in fold(line, story_width(2) - 2)]
-    return StaleLockError(_verdict(report, edits, moved), FILE, "run mono lock", tuple(lines), data)
+    error = LockError(_verdict(report, edits, moved), FILE, "run mono lock", tuple(lines))
+    return ReportedError(error, data)
 
 
 def _verdict(report: CheckReport, edits: Sequence[str], moved: Sequence[str]) -> str:

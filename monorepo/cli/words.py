@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -17,10 +17,11 @@ _LINE = re.compile(r"(?P<file>[^\n:]+):(?P<line>[0-9]+)(?::[0-9]+)?")
 
 
 @dataclass
-class ReportedError(MonoError):
+class ReportedError(Exception):
     """A failure of which a script is told more: ``data``, beside what it is told of every failure."""
 
-    data: Mapping[str, object] = field(default_factory=dict)
+    told: MonoError
+    data: Mapping[str, object]
 
 
 class FaultError(MonoError):
@@ -68,6 +69,8 @@ def told_in_words(error: Exception, settings: Settings) -> MonoError:
             return in_words(error, folder, verbose=settings.verbose, options=options)
         case MonoError():
             return error
+        case ReportedError():
+            return error.told
         case OpamSyntaxError():
             place = f"{error.place}:{error.line}:{error.column}"
             return MonoError(error.reason, place, details=(error.source_line,))

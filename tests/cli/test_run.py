@@ -67,6 +67,10 @@ def test_a_failure_is_one_document_with_json(
         assert captured.out == ""
 
 
+MORE = {"pull": ("--check",)}
+"""What --json goes with alone."""
+
+
 def _commands_with_json() -> Iterator[str]:
     context = click.Context(mono)
     for name in mono.list_commands(context):
@@ -80,13 +84,28 @@ def _commands_with_json() -> Iterator[str]:
 def test_every_command_with_json_fails_with_one_document(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In a folder where there is nothing to work with."""
+    """In a folder where there is nothing to work with but a broken mono.toml."""
+    (tmp_path / "mono.toml").write_text("what?", encoding="utf-8")
     command = mono.get_command(click.Context(mono), name)
     assert command is not None
     arguments = [
         "x" for parameter in command.params if isinstance(parameter, click.Argument) and parameter.required
     ]
-    assert run(["-C", str(tmp_path), "--cache-dir", str(tmp_path / "cache"), name, "--json", *arguments]) == 1
+    assert (
+        run(
+            [
+                "-C",
+                str(tmp_path),
+                "--cache-dir",
+                str(tmp_path / "cache"),
+                name,
+                "--json",
+                *MORE.get(name, ()),
+                *arguments,
+            ]
+        )
+        == 1
+    )
     captured = capsys.readouterr()
     told = json.loads(captured.out)
     assert list(told)[:5] == OF_EVERY_FAILURE

@@ -54,6 +54,11 @@ if TYPE_CHECKING:
     metavar="N",
     help="Make change N of those that a failed lock offered, and lock.",
 )
+@click.option(
+    "--fetch",
+    is_flag=True,
+    help="Then fetch and prepare what no pull has yet, and record its trees; duniverse/ is left alone.",
+)
 @json_option("Print what was locked, or what differs, as JSON.")
 @click.argument("packages", nargs=-1, metavar="")
 @click.pass_context
@@ -66,6 +71,7 @@ def command(
     as_of: int | None,
     revisions: tuple[tuple[str, str], ...],
     number: int | None,
+    fetch: bool,
     as_json: bool,
     packages: tuple[str, ...],
 ) -> None:
@@ -84,6 +90,7 @@ def command(
         "--lowest": lowest,
         "--as-of": as_of is not None,
         "--repository": bool(revisions),
+        "--fetch": fetch,
     }
     for option, others in _EXCLUDED.items():
         for other in others:
@@ -93,13 +100,20 @@ def command(
     options = LockOptions(upgrade, (*update, *packages), lowest, _states(as_of, revisions, context), number)
     if check:
         check_lock(settings, as_json)
-    else:
-        settings.lock_options = str(options)
-        make_lock(settings, as_json, options)
+        return
+    settings.lock_options = str(options)
+    report = make_lock(settings, options, always=as_json)
+    if fetch:
+        fetch_locked(settings)
+    if as_json and report is not None:
+        from monorepo.cli.summary import package_row
+
+        rows = [package_row(package) for package in report.lock.packages]
+        print_json({"changed": report.changed, "packages": rows})
 
 
 _EXCLUDED = {
-    "--check": ("--apply", "--update", "--upgrade", "--lowest", "--as-of", "--repository"),
+    "--check": ("--apply", "--update", "--upgrade", "--lowest", "--as-of", "--repository", "--fetch"),
     "--update": ("--upgrade", "--lowest"),
 }
 
@@ -143,16 +157,21 @@ def _states(
     return States(as_of, by_name)
 
 
-def make_lock(settings: Settings, as_json: bool = False, options: LockOptions = LockOptions()) -> None:
-    """Lock, and tell what changed. Most calls find nothing to do, and import nothing to do it with."""
+def make_lock(
+    settings: Settings, options: LockOptions = LockOptions(), *, always: bool = False
+) -> LockReport | None:
+    """Lock, and tell what changed. Most calls find nothing to do, and import nothing to do it with.
+
+    Then there is no report, unless there is to be one ``always``.
+    """
     from monorepo.lock.freshness import Freshness
 
     talk = settings.talk()
-    if options == LockOptions() and not as_json and Freshness(settings.directory, settings.cache).holds():
+    if options == LockOptions() and not always and Freshness(settings.directory, settings.cache).holds():
         talk.say("mono.lock is fresh")
-        return
+        return None
 
-    from monorepo.cli.summary import apart_lines, change_lines, lock_summary, package_row, stopwatch
+    from monorepo.cli.summary import apart_lines, change_lines, lock_summary, stopwatch
     from monorepo.lock.difference import difference
     from monorepo.locking import lock_project
 
@@ -193,9 +212,24 @@ def make_lock(settings: Settings, as_json: bool = False, options: LockOptions = 
         for line in derivation(report.apart, verbose=True):
             talk.detail(f"  {line}")
     talk.say(lock_summary(report.lock, seconds(), changed=report.changed))
-    if as_json:
-        rows = [package_row(package) for package in report.lock.packages]
-        print_json({"changed": report.changed, "packages": rows})
+    return report
+
+
+def fetch_locked(settings: Settings) -> None:
+    """Have recorded in the lock what every source of it is."""
+    from monorepo.cli.commands.pull import tell_recorded
+    from monorepo.duniverse.pull import fetch_trees
+    from monorepo.lock.reader import load_lock
+
+    talk = settings.talk()
+    lock = load_lock(settings.directory)
+    with wiring.http() as http, talk.progress() as progress:
+        git = wiring.git(settings.cache)
+        workers = wiring.workers()
+        recorded = fetch_trees(lock, settings.directory, settings.cache, http, git, workers, progress)
+    tell_recorded(recorded.trees, talk)
+    if not recorded.trees and not recorded.notes:
+        talk.say("mono.lock records every source")
 
 
 def _tell_states(states: ChosenStates, talk: Talk) -> None:
