@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 ALIKE, VERY_MUCH_ALIKE = 0.7, 0.8
@@ -17,6 +16,8 @@ def nearest(word: str, known: Iterable[str], most: int = 3, alike: float = ALIKE
     Those that differ by case, dashes or underscores alone come before all others. Of a short word one letter
     is a third, and may still be a slip.
     """
+    import difflib  # only a slip takes it
+
     names = sorted(known)
     same = [name for name in names if _plain(name) == _plain(word)]
     cutoff = alike if len(word) > _SHORT else alike - 0.05
