@@ -30,18 +30,30 @@ def folded(parts: Sequence[str], sign: str, before: str = "") -> str:
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, styled: bool) -> None:
     """Columns side by side: folded to a terminal's width, elsewhere one row a line, whatever its length."""
+    if sys.stdout.isatty():
+        lines = _folded_table(header, rows, styled=styled)
+    else:
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        lines = [_aligned(row, widths) for row in (header, *rows)]
+        lines[0] = click.style(lines[0], bold=True)
+    click.echo("\n".join(lines), color=styled)
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def _folded_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, styled: bool) -> list[str]:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    terminal = sys.stdout.isatty()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name in header:
-        table.add_column(name, overflow="fold", no_wrap=not terminal)
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    width = None if terminal else sum(max(map(len, column)) + 2 for column in zip(header, *rows, strict=True))
-    console = Console(width=width, highlight=False, color_system="standard" if styled else None)
+    console = Console(highlight=False, color_system="standard" if styled else None)
     with console.capture() as captured:
         console.print(table)
-    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()), color=styled)
+    return [line.rstrip() for line in captured.get().splitlines()]
