@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from monorepo.ports import Git, Http, Processes
+from monorepo.ports import Git, Http, Processes, Workers
 
 
 @contextmanager
@@ -30,3 +30,10 @@ def processes() -> Processes:
     from monorepo.adapters.processes import SystemProcesses
 
     return SystemProcesses()
+
+
+def workers() -> Workers:
+    """Processes, one on each processor."""
+    from monorepo.adapters.workers import ProcessWorkers
+
+    return ProcessWorkers()
