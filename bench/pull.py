@@ -1,4 +1,4 @@
-"""`mono pull` of 100 archives from a slow server, beside curl with tar, and opam-monorepo where it is on PATH.
+"""`mono pull` of 100 archives from a slow server, beside curl with tar, and opam-monorepo if it is on PATH.
 
 The content is made here, the same every time: 60 .tar.gz and 40 .tbz of 64 to 400 KB, 11,000 files in all, on
 a file system in memory where there is one. The server is 20 ms away and keeps connections.
@@ -17,10 +17,11 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from bench.measure import Figures, Run, in_turn, run
 from monorepo.lock.model import Kind, Lock, LockedPackage, LockedSource
@@ -43,6 +44,12 @@ PEER_WARM = "opam-monorepo pull, warm cache"
 LIMITS = {WARM: 0.4, UNCHANGED: 0.2}
 
 
+class Measured(Protocol):
+    """Runs once; with the memory of all processes ``together`` if that is asked for."""
+
+    def __call__(self, *, together: bool = False) -> Run: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Archive:
     """One archive on the server, and the packages it is of."""
@@ -62,7 +69,7 @@ def main() -> None:
         with slow_server(folder / "served") as url:
             commands = _commands(folder, archives, url)
             figures = in_turn(commands)
-            megabytes = _memory(folder, commands)
+            megabytes = {name: command(together=True).megabytes for name, command in commands.items()}
     _print(figures, megabytes)
 
 
@@ -128,18 +135,19 @@ def slow_server(folder: Path) -> Iterator[str]:
             process.kill()
 
 
-def _commands(folder: Path, archives: Sequence[Archive], url: str) -> dict[str, Callable[[], Run]]:
+def _commands(folder: Path, archives: Sequence[Archive], url: str) -> dict[str, Measured]:
     project, cache = folder / "project", folder / "cache"
     project.mkdir()
     save_lock(make_lock(archives, url), project, {})
     environment = {**os.environ, "MONO_CACHE": str(cache)}
-    environment.pop("MONO_LINK_MODE", None)
+    for name in ("MONO_LINK_MODE", "PYTHONDONTWRITEBYTECODE"):  # as it is where mono is installed
+        environment.pop(name, None)
 
-    def pull(*gone: Path) -> Callable[[], Run]:
-        def once() -> Run:
+    def pull(*gone: Path) -> Measured:
+        def once(*, together: bool = False) -> Run:
             for path in gone:
                 shutil.rmtree(path, ignore_errors=True)
-            return run([str(program("mono")), "pull", "-q"], project, environment)
+            return run([str(program("mono")), "pull", "-q"], project, environment, together=together)
 
         return once
 
@@ -187,7 +195,7 @@ def make_lock(archives: Sequence[Archive], url: str) -> Lock:
     )
 
 
-def _curl(folder: Path, archives: Sequence[Archive], url: str) -> Callable[[], Run]:
+def _curl(folder: Path, archives: Sequence[Archive], url: str) -> Measured:
     """What can be done with the least: no cache, no second look, no old tree to keep."""
     script = (
         "curl --silent --fail --parallel --parallel-max 16 --config ../curl.config && "
@@ -198,15 +206,15 @@ def _curl(folder: Path, archives: Sequence[Archive], url: str) -> Callable[[], R
     sums = "".join(f"{archive.sha256}  {archive.file}\n" for archive in archives)
     folder.with_name("curl.sums").write_text(sums, encoding="ascii")
 
-    def once() -> Run:
+    def once(*, together: bool = False) -> Run:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        return run(["sh", "-c", script], folder, os.environ)
+        return run(["sh", "-c", script], folder, os.environ, together=together)
 
     return once
 
 
-def _opam_monorepo(folder: Path, archives: Sequence[Archive], url: str) -> dict[str, Callable[[], Run]]:
+def _opam_monorepo(folder: Path, archives: Sequence[Archive], url: str) -> dict[str, Measured]:
     """opam-monorepo with an opam root of its own, which has an empty repository and no switch."""
     root, project, empty = folder / "root", folder / "project", folder / "empty"
     (empty / "packages").mkdir(parents=True)
@@ -233,11 +241,11 @@ def _opam_monorepo(folder: Path, archives: Sequence[Archive], url: str) -> dict[
     )
     (project / "bench.opam.locked").write_text(lock, encoding="ascii")
 
-    def pull(*gone: Path) -> Callable[[], Run]:
-        def once() -> Run:
+    def pull(*gone: Path) -> Measured:
+        def once(*, together: bool = False) -> Run:
             for path in gone:
                 shutil.rmtree(path, ignore_errors=True)
-            return run(["opam-monorepo", "pull", "--yes"], project, environment)
+            return run(["opam-monorepo", "pull", "--yes"], project, environment, together=together)
 
         return once
 
@@ -249,13 +257,8 @@ def _quoted(text: str) -> str:
     return f'"{text}"'
 
 
-def _memory(commands: Mapping[str, Callable[[], Run]]) -> dict[str, float]:
-    """The largest memory of all processes of one run of each together, in MB: what they share counts once."""
-    return {}
-
-
 def _print(figures: Mapping[str, Figures], megabytes: Mapping[str, float]) -> None:
-    print(f"{'pull, 100 archives, 11,000 files':<34}{'seconds':>9}{'MB':>7}   against")
+    print(f"{'pull, 100 archives, 11,000 files':<34}{'seconds':>9}{'busy':>7}{'MB':>7}   against")
     for name, figure in figures.items():
         against = [
             f"{figure.seconds / figures[peer].seconds:.2f} x {peer}"
@@ -264,4 +267,5 @@ def _print(figures: Mapping[str, Figures], megabytes: Mapping[str, float]) -> No
         ]
         if name in LIMITS:
             against.append(f"{figure.seconds / LIMITS[name]:.2f} x its limit of {LIMITS[name]} s")
-        print(f"{name:<34}{figure.seconds:>9.2f}{megabytes.get(name, 0):>7.0f}   {', '.join(against)}")
+        numbers = f"{figure.seconds:>9.2f}{figure.processor:>7.2f}{megabytes[name]:>7.0f}"
+        print(f"{name:<34}{numbers}   {', '.join(against)}")

@@ -1,4 +1,4 @@
-"""A server of one folder on loopback that is ``SECONDS`` away: ``python -m bench.slow_server FOLDER SECONDS``.
+"""A server of one folder that is ``SECONDS`` away: ``python -m bench.slow_server FOLDER SECONDS``.
 
 It writes its port, keeps connections, and answers many at once.
 """
