@@ -32,12 +32,19 @@ def tree_digest(folder: Path) -> str:
     return _digest(folder, deep=True)
 
 
-def digest_of(entries: Iterable[tuple[bytes, bytes, str]]) -> str:
-    """The digest of a folder that holds these: path, kind and sha256 of each, in any order."""
-    total = hashlib.sha256()
-    for path, kind, sha256 in sorted(entries):
-        total.update(b"%s %s %s\0" % (kind, sha256.encode("ascii"), path))
-    return f"sha256:{total.hexdigest()}"
+def tree_listing(folder: Path) -> bytes:
+    """The entries that `tree_digest` is the sha256 of, as above: what a folder was, file by file.
+
+    Raises:
+        InputsError: as `tree_digest` does.
+    """
+    return _listing(folder, deep=True)
+
+
+def listing_of(entries: Iterable[tuple[bytes, bytes, str]]) -> bytes:
+    """The listing of a folder that holds these: path, kind and sha256 of each, in any order."""
+    rows = (b"%s %s %s\0" % (kind, sha256.encode("ascii"), path) for path, kind, sha256 in sorted(entries))
+    return b"".join(rows)
 
 
 def files_digest(folder: Path) -> str:
@@ -56,8 +63,12 @@ def bytes_digest(content: bytes) -> str:
 
 
 def _digest(folder: Path, *, deep: bool) -> str:
+    return bytes_digest(_listing(folder, deep))
+
+
+def _listing(folder: Path, deep: bool) -> bytes:
     try:
-        return digest_of(_entries(os.fsencode(folder), b"", deep))
+        return listing_of(_entries(os.fsencode(folder), b"", deep))
     except OSError as error:
         place = error.filename or folder
         raise InputsError(f"cannot be read ({error.strerror})", place=os.fsdecode(place)) from error

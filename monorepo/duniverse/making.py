@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from monorepo.duniverse.files import list_files, read_list, write_list
 from monorepo.duniverse.placing import KEEPING, REFUSALS, Placing, cannot_be_had
 from monorepo.duniverse.state import Vendored, source_digest
-from monorepo.duniverse.trees import TREE, TreeCache
+from monorepo.duniverse.trees import FILES, TREE, TreeCache
 from monorepo.errors import DuniverseError
 from monorepo.fetch.checksums import Checksum
 from monorepo.fetch.places import packages_and
@@ -39,6 +40,8 @@ class Maker:
         """Have a directory of the old duniverse in the new one as well; it is the same one."""
         with self._told(directory, KEEPING):
             KEEPING.tree(self.duniverse / directory, self.new / directory)
+            listing = read_list(self.duniverse, directory, vendored.tree)
+            write_list(self.new, directory, list_files(self.new / directory) if listing is None else listing)
         return vendored
 
     def place(self, source: LockedSource) -> Vendored | None:
@@ -62,6 +65,8 @@ class Maker:
                 tree, unpacked = aside / TREE, aside / "unpacked"
                 made = prepare(source, tree, unpacked, archives, self.lock_files, self.git)
                 vendored = Vendored(source_digest(source), made.sealed.tree, made.sealed.stamp, made.shown)
+                (aside / FILES).write_bytes(made.sealed.listing)
+                (aside / FILES).chmod(0o444)
                 trees.keep(source, vendored, aside)
         raise DuniverseError(
             "its tree in the cache changes again and again while it is used",

@@ -13,16 +13,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.digest import digest_of, sha256_of_file, sha256_of_link
+from builder.digest import bytes_digest, listing_of, sha256_of_file, sha256_of_link
 from monorepo.fetch.tree import TIMES, refuse_leaving
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A tree as it is to stay: its digest (`builder.digest`) and its stamp, ``sha256:`` and hex digits."""
+    """A tree as it is to stay: what it holds (`builder.digest.tree_listing`), and its stamp."""
 
-    tree: str
+    listing: bytes
     stamp: str
+
+    @property
+    def tree(self) -> str:
+        """As `builder.digest.tree_digest` has it."""
+        return bytes_digest(self.listing)
 
 
 def stamp(folder: Path) -> str:
@@ -72,7 +77,7 @@ def seal(folder: Path, unpacked: Mapping[str, str]) -> Sealed:
             about = os.lstat(entry.path)
         digests.append((os.fsencode(path), kind, digest))
         lines.append(stamp_line(path, about))
-    return Sealed(digest_of(digests), stamp_of(lines))
+    return Sealed(listing_of(digests), stamp_of(lines))
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:

@@ -23,7 +23,8 @@ from monorepo.lock.model import LockedSource
 
 STATE = ".mono.json"
 _FORMAT = 1
-_RULES = 3  # counts up when preparation or stamps change, so that every tree is made anew
+RULES = 4
+"""Counts up when preparation or stamps change, so that every tree is made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +67,15 @@ def state_text(directories: Mapping[str, Vendored]) -> str:
 def source_digest(source: LockedSource) -> str:
     """The digest of everything in the lock that decides the content of ``source``'s directory.
 
-    Where the same bytes are fetched from does not count.
+    Where the same bytes are fetched from does not count, unless no checksum of the lock tells them.
     """
     content = {
-        "rules": _RULES,
+        "rules": RULES,
         "packages": sorted(source.packages),
         "removed": REMOVED,
         "checksums": [str(checksum) for checksum in parse_checksums(source.checksums)],
         "commit": source.commit,
+        **({"url": source.url} if source.unverified else {}),
         "subpath": source.subpath,
         "extra_sources": [
             [extra.file, [str(checksum) for checksum in parse_checksums(extra.checksums)]]

@@ -2,7 +2,8 @@
 
 CACHE/trees/HH/HEX64/ is one entry: HEX64 is the hex of `monorepo.duniverse.state.source_digest`, which covers
 everything that decides the content, and HH its first two digits. ``tree/`` has the files, which are
-read-only; ``about.json`` what is known of them, and its own time says when the entry was used last.
+read-only; ``files`` is their list (`monorepo.duniverse.files`); ``about.json`` has what is known of them, and
+its own time says when the entry was used last.
 
 Invariants: an entry appears complete or not at all (made aside, renamed), and never changes; one whose stamp
 is not what its notes say (edited, damaged, incomplete) is not believed but replaced. What is being made is
@@ -24,12 +25,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from monorepo.duniverse.files import LISTS
 from monorepo.duniverse.placing import LinkMode, Placing, choose
 from monorepo.duniverse.state import Vendored, shown_of, source_digest
 from monorepo.fetch.archives import unusable
 from monorepo.lock.model import LockedSource
 
 TREE = "tree"
+FILES = "files"
 ABOUT = "about.json"
 _FORMAT = 1
 _MAKING = "tree-"
@@ -67,7 +70,7 @@ class TreeCache:
             raise unusable(self._incoming, error) from error
 
     def place(self, source: LockedSource, target: Path, placing: Placing) -> Vendored | None:
-        """Have the prepared tree of ``source`` at ``target``, which is absent.
+        """Have the prepared tree of ``source`` at ``target``, which is absent, and the list of its files.
 
         None where there is no such entry, or none to be believed; ``target`` is absent then.
         """
@@ -77,6 +80,7 @@ class TreeCache:
             return None
         try:
             if placing.tree(entry / TREE, target) == vendored.stamp:
+                placing.file(str(entry / FILES), str(target.parent / LISTS / target.name), 0o644)
                 os.utime(entry / ABOUT)
                 return vendored
         except FileNotFoundError:
@@ -100,7 +104,7 @@ class TreeCache:
             os.close(held)
 
     def keep(self, source: LockedSource, vendored: Vendored, aside: Path) -> None:
-        """What a maker made in ``aside``/tree is the tree of ``source``: make it an entry."""
+        """What a maker made in ``aside``, tree and list of files of ``source``: make it an entry."""
         about = {
             "format": _FORMAT,
             "digest": vendored.tree,
@@ -112,7 +116,8 @@ class TreeCache:
         }
         made = aside / "made"
         made.mkdir(0o755)
-        (aside / TREE).rename(made / TREE)
+        for name in (TREE, FILES):
+            (aside / name).rename(made / name)
         (made / ABOUT).write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         entry = self.entry(vendored.source)
         entry.parent.mkdir(0o755, parents=True, exist_ok=True)

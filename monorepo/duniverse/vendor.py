@@ -6,12 +6,13 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from builder.digest import tree_digest
-from builder.errors import BuilderError
+from builder.digest import bytes_digest
 from monorepo.duniverse import DUNIVERSE
+from monorepo.duniverse.files import LISTS, has_list, list_files, make_lists
 from monorepo.duniverse.making import Maker
 from monorepo.duniverse.placing import LinkMode
 from monorepo.duniverse.stamp import stamp
@@ -44,7 +45,8 @@ would disturb the workspace around it. Packages of a source that are not locked 
 `dune build -p` hides them: their opam files and stanzas are taken out, each stanza leaving its empty lines.
 dune treats all of it as vendored (see the file `dune`).
 
-`.mono.json` holds what mono needs to see which folders are still as it left them. A folder that was changed
+`.mono.json` and `.mono.files` hold what mono needs to see which folders are still as it left them, and which
+files of them are not: `mono pull --check` tells. A folder that was changed
 by hand is not overwritten: `mono pull` stops and names it; `mono pull --force` discards the change.
 """,
 }
@@ -100,6 +102,8 @@ def plan(sources: Sequence[LockedSource], project: Path, *, force: bool = False)
     _refuse_what_is_no_folder(duniverse)
     state = _state(duniverse, force=force)
     wanted = {source.directory: source_digest(source) for source in sources}
+    # What no checksum and no tree tells is asked for anew, until some pull has recorded it.
+    unknown = {source.directory for source in sources if source.unverified and not source.tree}
     intact = {name for name, vendored in state.items() if _intact(duniverse / name, vendored)}
     lost = {name for name in state if not os.path.lexists(duniverse / name)}
     if not force:
@@ -107,12 +111,13 @@ def plan(sources: Sequence[LockedSource], project: Path, *, force: bool = False)
     kept = {
         name: vendored
         for name, vendored in state.items()
-        if name in intact and wanted.get(name) == vendored.source
+        if name in intact and wanted.get(name) == vendored.source and name not in unknown
     }
     fresh = tuple(source for source in sources if source.directory not in kept)
     removed = tuple(sorted(state.keys() - wanted.keys()))
-    complete = not fresh and not removed and duniverse.is_dir() and not _strangers(duniverse, state)
-    return Plan(fresh, kept, removed, complete and _own_files_stand(duniverse))
+    complete = not fresh and not removed and duniverse.is_dir() and not strangers(duniverse, state)
+    listed = all(has_list(duniverse, name) for name in kept)
+    return Plan(fresh, kept, removed, complete and listed and not own_files_changed(duniverse))
 
 
 def vendor(plan: Plan, project: Path, means: Means, bring: Bring, check: Check) -> Vendoring:
@@ -144,7 +149,28 @@ def vendor(plan: Plan, project: Path, means: Means, bring: Bring, check: Check) 
     return vendoring
 
 
+def prepare_aside(
+    sources: Sequence[LockedSource], project: Path, means: Means, bring: Bring
+) -> Mapping[str, Vendored]:
+    """Have ``sources`` prepared in the cache, and nowhere else; what each of them is, by directory.
+
+    Raises:
+        FetchError, DuniverseError: a source cannot be had or prepared.
+    """
+    incoming = means.cache / "incoming"
+    try:
+        incoming.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix="aside-", dir=incoming) as aside:
+            alone = Plan(tuple(sources), {}, (), nothing=False)
+            return _fill(Path(aside), alone, project, means, bring).directories
+    except OSError as error:
+        raise DuniverseError(
+            f"the cache cannot be used: {error.strerror or error}", place=str(error.filename or means.cache)
+        ) from error
+
+
 def _fill(new: Path, plan: Plan, project: Path, means: Means, bring: Bring) -> Vendoring:
+    make_lists(new)
     trees = TreeCache(means.cache)
     placing = trees.placing(means.link_mode, new)
     maker = Maker(new, project / DUNIVERSE, means.cache, project / FILES_FOLDER, placing, means.git)
@@ -172,6 +198,8 @@ def _finished(
     """What became of every directory, once all are done; raises together what went wrong with any."""
     progress.started("preparing", len(plan.fresh))
     directories: dict[str, Vendored] = {}
+    # One without a checksum is in the cache by what it was found to be, in the lock by its url.
+    wanted = {source.directory: source_digest(source) for source in plan.fresh}
     errors: list[MonoError] = []
     for name in (*plan.kept, *(source.directory for source in plan.fresh)):
         try:
@@ -180,7 +208,7 @@ def _finished(
             errors.append(error)
             continue
         assert vendored is not None  # what the cache had not was brought and made
-        directories[name] = vendored
+        directories[name] = replace(vendored, source=wanted.get(name, vendored.source))
         if name not in plan.kept:
             progress.finished(name)
     raise_together("sources could not be prepared", errors)
@@ -222,45 +250,41 @@ def _intact(folder: Path, vendored: Vendored) -> bool:
         return False
     if stamp(folder) == vendored.stamp:
         return True
-    if _digest(folder) != vendored.tree:
+    if bytes_digest(list_files(folder)) != vendored.tree:
         return False
     settle(folder)
     return True
 
 
-def _digest(folder: Path) -> str:
-    try:
-        return tree_digest(folder)
-    except BuilderError as error:
-        raise DuniverseError(error.reason, place=error.place, hint=error.hint) from error
-
-
-def _strangers(duniverse: Path, state: Mapping[str, Vendored]) -> list[str]:
-    expected = {*state, *_OWN_FILES, STATE}
+def strangers(duniverse: Path, state: Mapping[str, Vendored]) -> list[str]:
+    """What is in ``duniverse`` that no pull put there, by name."""
+    expected = {*state, *_OWN_FILES, STATE, LISTS}
     if not duniverse.is_dir():
         return []
     return sorted(entry.name for entry in duniverse.iterdir() if entry.name not in expected)
 
 
-def _own_files_stand(duniverse: Path) -> bool:
-    return all(
-        (duniverse / name).is_file() and (duniverse / name).read_bytes() == text.encode()
+def own_files_changed(duniverse: Path) -> list[str]:
+    """The files that mono itself writes into ``duniverse``, as far as they are not as it would."""
+    return [
+        name
         for name, text in _OWN_FILES.items()
-    )
+        if not (duniverse / name).is_file() or (duniverse / name).read_bytes() != text.encode()
+    ]
 
 
 def _refuse_edits(duniverse: Path, state: Mapping[str, Vendored], edited: Sequence[str]) -> None:
-    strangers = _strangers(duniverse, state)
-    if not edited and not strangers:
+    added = strangers(duniverse, state)
+    if not edited and not added:
         return
-    names = ", ".join(f"{DUNIVERSE}/{name}" for name in (*edited, *strangers))
+    names = ", ".join(f"{DUNIVERSE}/{name}" for name in (*edited, *added))
     raise DuniverseError(
         f"changed by hand since the last pull: {names}",
         place=str(duniverse),
-        hint="keep the change elsewhere, then pull with --force to discard it here",
+        hint="mono pull --check names the files; keep the change elsewhere, then --force discards it here",
         details=(
             *(f"{DUNIVERSE}/{name} is not what mono wrote" for name in edited),
-            *(f"{DUNIVERSE}/{name} was not put there by mono" for name in strangers),
+            *(f"{DUNIVERSE}/{name} was not put there by mono" for name in added),
         ),
     )
 

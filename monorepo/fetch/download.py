@@ -197,7 +197,7 @@ class _Downloader:
 
         def fill(file: BinaryIO) -> None:
             nonlocal received
-            with _open(url, self.http) as (length, chunks):
+            with body_of(url, self.http) as (length, chunks):
                 for chunk in chunks:
                     stop.check()
                     verifier.feed(chunk)
@@ -218,7 +218,12 @@ class _Downloader:
 
 
 @contextmanager
-def _open(url: str, http: Http) -> Iterator[tuple[int | None, Iterator[bytes]]]:
+def body_of(url: str, http: Http) -> Iterator[tuple[int | None, Iterator[bytes]]]:
+    """The length, where it is told beforehand, and the bytes of what is at ``url``.
+
+    Raises:
+        FetchError: it could not be had.
+    """
     path = local_path(url)
     if path is None:
         with http.stream(url) as body:

@@ -35,7 +35,8 @@ def documents_of(sources: Iterable[LockedSource]) -> list[Document]:
     """Every archive and extra source of ``sources``, each content once.
 
     Raises:
-        FetchError: a source is pinned by neither checksum nor commit, or by both.
+        FetchError: a source is pinned by neither checksum nor commit, or by both. One that is unverified is
+            pinned by what `monorepo.fetch.unverified` found.
     """
     found: dict[tuple[Checksum, ...], Document] = {}
     for source in sources:
@@ -125,5 +126,6 @@ def _unpinned(source: LockedSource, url: str) -> FetchError:
     return FetchError(
         f"{url} has neither a checksum nor a commit, so nothing says what it must contain",
         place=packages_and(source),
-        hint="mono never fetches what it cannot verify: add a checksum to the package's url section",
+        hint="mono does not fetch what it cannot verify: add a checksum to the package's url section, or "
+        "allow it under [solve] unverified in mono.toml and lock again",
     )

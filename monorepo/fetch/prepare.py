@@ -72,11 +72,7 @@ def prepare(
                 _substitute(substitution, top)
         remove_intruders(top)
         shown = expose(top, source.packages)
-        inner = f"{os.path.relpath(os.path.realpath(top), os.path.realpath(aside))}/".removeprefix("./")
-        sealed = seal(
-            top,
-            {path.removeprefix(inner): sha256 for path, sha256 in unpacked.items() if path.startswith(inner)},
-        )
+        sealed = seal(top, _below(top, aside, unpacked))
         top.rename(folder)
         return Prepared(sealed, shown)
     except MonoError as error:
@@ -103,6 +99,13 @@ def _materialize(
         return aside, {}
     digests = unpack(archives[parse_checksums(source.checksums)], aside)
     return single_folder(aside), digests
+
+
+def _below(top: Path, aside: Path, unpacked: Mapping[str, str]) -> Mapping[str, str]:
+    """What ``unpacked``, which is relative to ``aside``, tells of files in ``top``, relative to that."""
+    inner = os.path.relpath(os.path.realpath(top), os.path.realpath(aside))
+    start = "" if inner == "." else f"{inner}/"
+    return {path.removeprefix(start): digest for path, digest in unpacked.items() if path.startswith(start)}
 
 
 def _subfolder(top: Path, subpath: str) -> Path:

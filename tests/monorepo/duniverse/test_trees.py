@@ -76,7 +76,7 @@ def test_what_an_entry_is(tmp_path: Path) -> None:
     made = entry(tmp_path, locked)
     digest = source_digest(locked.sources[0]).removeprefix("sha256:")
     assert made == tmp_path / "cache/trees" / digest[:2] / digest
-    assert sorted(path.name for path in made.iterdir()) == ["about.json", "tree"]
+    assert sorted(path.name for path in made.iterdir()) == ["about.json", "files", "tree"]
     about = json.loads((made / "about.json").read_text())
     assert about["format"] == 1
     assert about["digest"] == tree_digest(made / "tree") == tree_digest(tmp_path / "project/duniverse/p")

@@ -111,7 +111,10 @@ def tree(folder: Path) -> dict[str, bytes | str]:
 def vendored(project: Path) -> dict[str, bytes | str]:
     """What is in duniverse/ beside mono's own files."""
     own = ("dune", "README.md", ".mono.json")
-    return {name: content for name, content in tree(project / "duniverse").items() if name not in own}
+    found = tree(project / "duniverse").items()
+    return {
+        name: content for name, content in found if name not in own and not name.startswith(".mono.files/")
+    }
 
 
 class Inline:
