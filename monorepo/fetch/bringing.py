@@ -133,18 +133,8 @@ class Bringer:
     def _from_heritage(
         self, document: Document, failures: Sequence[tuple[Place, FetchError]], stop: Stop
     ) -> Brought:
-        reasons = [f"{place.url}: {error.reason}" for place, error in failures]
-        for swhid in document.swhids if self.heritage else ():
-            assert self.heritage is not None
-            try:
-                path, received = self.heritage.bring(swhid, document.name, stop)
-            except FetchError as error:
-                reasons.append(f"{error.place}: {error.reason}")
-                continue
-            note = f"{document.name} is from Software Heritage, as {swhid}: {document.url} could not be had"
-            self.progress.noted(without_logins(note))
-            return Brought(document, path, received, (without_logins(note),))
         asked = {place.mirror for place, _ in failures}
+        reasons = [f"{place.url}: {error.reason}" for place, error in failures]
         reasons += [
             f"{mirror}: not asked again, as it did not answer before"
             for mirror in self.mirrors
@@ -152,6 +142,18 @@ class Bringer:
         ]
         if self.heritage is None:
             reasons += refusals(document.swhids)
+        else:
+            for swhid in document.swhids:
+                try:
+                    path, received = self.heritage.bring(swhid, document.name, stop)
+                except FetchError as error:
+                    reasons.append(f"{error.place}: {error.reason}")
+                    continue
+                note = without_logins(
+                    f"{document.name} is from Software Heritage, as {swhid}: {document.url} could not be had"
+                )
+                self.progress.noted(note)
+                return Brought(document, path, received, (note,))
         raise _nowhere(document, [error for place, error in failures if not place.mirror], reasons)
 
 
