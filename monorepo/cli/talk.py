@@ -54,15 +54,15 @@ class Talk:
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
-        """Hears of a stage's work: bars on a terminal, plain lines elsewhere, or nothing."""
+        """Hears of a stage's work: a display on a terminal, plain lines elsewhere, or nothing."""
         from monorepo.fetch.progress import Silence
 
         if self.quiet:
             yield Silence()
         elif sys.stderr.isatty() and self.color:
-            from monorepo.cli.progress import bars
+            from monorepo.cli.progress import drawing
 
-            with bars() as drawn:
+            with drawing() as drawn:
                 yield drawn
         else:
             from monorepo.cli.progress import Lines

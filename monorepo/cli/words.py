@@ -114,3 +114,16 @@ def visible(text: str) -> str:
     return "".join(character if character.isprintable() else "\ufffd" for character in text.expandtabs())[
         :200
     ]
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 source``, ``2 sources``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def size(count: int) -> str:
+    """Bytes in the unit that people read."""
+    for unit, bytes_ in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= bytes_:
+            return f"{count / bytes_:.1f} {unit}"
+    return counted(count, "byte")

@@ -16,7 +16,8 @@ from monorepo.duniverse.swap import alone, repair
 from monorepo.duniverse.vendor import Bring, Means, plan, prepare_aside, vendor
 from monorepo.errors import FetchError
 from monorepo.fetch.arrivals import Arrived
-from monorepo.fetch.download import Fetched, Patience, fetch
+from monorepo.fetch.download import Fetched, fetch
+from monorepo.fetch.patience import Patience
 from monorepo.fetch.places import documents_of
 from monorepo.fetch.progress import Progress, Silence
 from monorepo.fetch.unverified import pin_unverified
@@ -42,16 +43,6 @@ class PullReport:
     received: int = 0
     recorded: int = 0
     notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        if not self.made and not self.removed:
-            return f"duniverse/ is up to date ({_count(len(self.kept), 'source')})"
-        parts = [f"{len(self.made)} made", f"{len(self.kept)} kept", f"{len(self.removed)} removed"]
-        cached = self.archives - self.downloaded
-        return (
-            f"duniverse/ has {_count(len(self.made) + len(self.kept), 'source')} ({', '.join(parts)}); "
-            f"{_count(self.downloaded, 'file')} fetched ({_size(self.received)}), {cached} from the cache"
-        )
 
 
 def pull(
@@ -162,7 +153,17 @@ def _bringing(
 
     def bring(sources: Sequence[LockedSource], arrived: Arrived) -> Fetched:
         pinned = pin_unverified(sources, cache, http, progress)
-        return fetch(pinned, mirrors, cache, http, git, progress, patience=patience, arrived=arrived)
+        return fetch(
+            pinned,
+            mirrors,
+            cache,
+            http,
+            git,
+            progress,
+            software_heritage=lock.software_heritage,
+            patience=patience,
+            arrived=arrived,
+        )
 
     return bring
 
@@ -170,22 +171,17 @@ def _bringing(
 class NoHttp:
     """`monorepo.ports.Http` that asks nobody."""
 
-    def stream(self, url: str) -> AbstractContextManager[HttpBody]:
-        raise FetchError("not asked, as this pull is offline", place=url, hint="pull without --offline")
+    def stream(self, url: str, *, start: int = 0, validator: str = "") -> AbstractContextManager[HttpBody]:
+        raise _not_asked(url)
+
+    def post(self, url: str) -> AbstractContextManager[HttpBody]:
+        raise _not_asked(url)
+
+
+def _not_asked(url: str) -> FetchError:
+    return FetchError("not asked, as this pull is offline", place=url, hint="pull without --offline")
 
 
 def archive_mirrors(mirrors: Sequence[str], project: Path) -> tuple[str, ...]:
     """``mirrors`` as `fetch` takes them: a path without a scheme is relative to ``project``."""
     return tuple(mirror if "://" in mirror else str((project / mirror).absolute()) for mirror in mirrors)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _size(count: int) -> str:
-    """Bytes in the unit that people read."""
-    for unit, bytes_ in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= bytes_:
-            return f"{count / bytes_:.1f} {unit}"
-    return f"{count} bytes"

@@ -80,8 +80,8 @@ class _Reader:
         self._only(
             top,
             *("format", "revision", "project", "inputs", "preparation", "roots", "asked", "constraints"),
-            *("archive-mirrors", "variables", "repositories", "targets", "packages", "sources"),
-            "system-packages",
+            *("archive-mirrors", "software-heritage", "variables", "repositories", "targets", "packages"),
+            *("sources", "system-packages"),
         )
         return Lock(
             project=top.text("project"),
@@ -94,6 +94,7 @@ class _Reader:
             sources=tuple(self._source(table) for table in top.tables("sources")),
             system_packages=tuple(self._system_packages(table) for table in top.tables("system-packages")),
             archive_mirrors=top.texts("archive-mirrors"),
+            software_heritage=top.text("software-heritage") if "software-heritage" in top else "",
             asked=top.texts("asked"),
             constraints=top.texts("constraints"),
             preparation=_preparation(top),

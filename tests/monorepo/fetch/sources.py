@@ -17,7 +17,7 @@ from typing import Any
 
 from monorepo.adapters.git import GitClones
 from monorepo.duniverse.pull import PullReport, pull
-from monorepo.fetch.download import Patience
+from monorepo.fetch.patience import Patience
 from monorepo.lock.model import Kind, Lock, LockedPackage, LockedSource
 from monorepo.ports import HttpBody
 from monorepo.targets.definition import Target
@@ -140,7 +140,10 @@ class Inline:
 class NoHttp:
     """Fails when it is used."""
 
-    def stream(self, url: str) -> AbstractContextManager[HttpBody]:
+    def stream(self, url: str, *, start: int = 0, validator: str = "") -> AbstractContextManager[HttpBody]:
+        raise AssertionError(f"the network was asked for {url}")
+
+    def post(self, url: str) -> AbstractContextManager[HttpBody]:
         raise AssertionError(f"the network was asked for {url}")
 
 
@@ -153,8 +156,11 @@ def pulled(locked: Lock, folder: Path, http: Any = None, **options: Any) -> Pull
     return pull(locked, project, cache, http or NoHttp(), GitClones(cache), workers, **options)
 
 
-def run_git(folder: Path, *arguments: str, at: str | None = None) -> str:
-    """Run git as a user without settings of its own; ``at`` is the time of what it commits."""
+def run_git(folder: Path, *arguments: str, at: str | None = None, given: str | None = None) -> str:
+    """Run git as a user without settings of its own.
+
+    ``at`` is the time of what it commits, ``given`` what it reads from its standard input.
+    """
     environment = {
         **os.environ,
         "GIT_CONFIG_GLOBAL": os.devnull,
@@ -170,6 +176,7 @@ def run_git(folder: Path, *arguments: str, at: str | None = None) -> str:
         ["git", "-c", "protocol.file.allow=always", *arguments],
         cwd=folder,
         env=environment,
+        input=given,
         check=True,
         capture_output=True,
         encoding="utf-8",
