@@ -13,10 +13,11 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One finished run: seconds of wall time, and the largest resident set in MB."""
+    """One finished run: seconds of wall time, the largest resident set in MB, seconds of the processor."""
 
     seconds: float
     megabytes: float
+    processor: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ class Figures:
     @property
     def seconds(self) -> float:
         return statistics.median(run.seconds for run in self.runs)
+
+    @property
+    def processor(self) -> float:
+        return statistics.median(run.processor for run in self.runs)
 
     @property
     def megabytes(self) -> float:
@@ -47,7 +52,7 @@ def run(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) 
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, list(arguments), output)
-    return Run(seconds, usage.ru_maxrss / 1024)
+    return Run(seconds, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime)
 
 
 def in_turn(commands: Mapping[str, Callable[[], Run]], rounds: int = 5) -> dict[str, Figures]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from monorepo.adapters.git_clone import EVERYTHING, Clone
 from monorepo.adapters.git_commands import BlobReader, GitRefusedError, run_git
@@ -25,10 +26,11 @@ from monorepo.adapters.git_environment import (
 )
 from monorepo.adapters.git_history import History
 from monorepo.adapters.git_objects import Objects
-from monorepo.adapters.submodules import submodules
 from monorepo.errors import DuniverseError, RepositoryError
-from monorepo.fetch.tree import TreeWriter
 from monorepo.ports import Commit
+
+if TYPE_CHECKING:
+    from monorepo.fetch.tree import TreeWriter
 
 _DEEPEST = 10  # submodules within submodules
 
@@ -93,6 +95,8 @@ class GitClones:
             RepositoryError: the repository or that of a submodule cannot be reached, or lacks the commit.
             FetchError: a path in it would leave ``folder``.
         """
+        from monorepo.fetch.tree import TreeWriter  # a lock exports nothing
+
         writer = TreeWriter(folder)
         self._export(url, commit, writer, "", 0)
         writer.close()
@@ -216,6 +220,8 @@ class GitClones:
             return
         if depth == _DEEPEST:
             raise RepositoryError(f"submodules are nested more than {_DEEPEST} deep", place=url)
+        from monorepo.adapters.submodules import submodules
+
         known = {submodule.path: submodule for submodule in submodules(objects.module_settings(), url)}
         for path, locked in links:
             if path not in known:
