@@ -49,7 +49,8 @@ class Holding:
         who: the package of the answer that the reason is about, or the version that is to be avoided; None
             where it is about the held version alone.
         need: what is needed: of the held package where it is `REFUSED`, else by it.
-        against: what ``who`` needs where it is `CONTRADICTED`.
+        against: what ``who`` needs where it is `CONTRADICTED`; what the need comes to in the end where it
+            `LACKS` that.
         rejections: why versions are no candidates: the held one, or those of what it `LACKS`.
         targets: where it is not available.
         others: of several packages of the answer, the names and versions.
@@ -113,15 +114,16 @@ class Holdings:
             return self._avoiding(candidate, clash[0].about)
         others = [part.about for part in clash if not part.avoids]
         if not clash:
-            asked = self._clash(self._rootless, candidate, self._asked(candidate)) or ()
-            others = [part.about for part in asked]
+            asked = self._clash(self._rootless, candidate, self._asked(candidate))
+            if asked == []:
+                return self._impossible(candidate, self._rootless)
+            others = [part.about for part in asked or ()]
         told = next(self._told(candidate, others, possible=bool(clash)), None)
         if told is not None:
             return told
         if others:
             return Holding(Held.TOGETHER, candidate.version, others=tuple(others))
-        lacking = (self._lacking(candidate, n) for n in candidate.needs[0] if not self._can_be_had(n))
-        return next(lacking, Holding(Held.IMPOSSIBLE, candidate.version))
+        return self._impossible(candidate, self._whole)
 
     def _told(
         self, candidate: Candidate, others: Sequence[Candidate], *, possible: bool
@@ -133,8 +135,8 @@ class Holdings:
         if not possible:
             yield from self._refusals(candidate, self.roots)
             for need in candidate.needs[0]:
-                if all(way.avoided for way in self._ways(need)) and not self._can_be_had(need):
-                    yield self._lacking(candidate, need)
+                if all(w.avoided for w in self._ways(need)) and not self._can_be_had(need, self._whole):
+                    yield self._lacking(candidate, need, self._whole)
             yield from self._contradictions(candidate, self.roots)
         first = {other.name for other in others}
         rest = sorted(self.answer.values(), key=lambda other: (other.name not in first, other.name))
@@ -191,11 +193,30 @@ class Holdings:
         needs = (n for n in candidate.needs[0] if avoided.name in {wanted.name for wanted in wanted_in(n)})
         return Holding(Held.AVOIDED, candidate.version, avoided, next(needs, None))
 
-    def _lacking(self, candidate: Candidate, need: Need) -> Holding:
-        wanted = {w.name: w for w in wanted_in(need)}
+    def _impossible(self, candidate: Candidate, control: Any) -> Holding:
+        needs = (need for need in candidate.needs[0] if not self._can_be_had(need, control))
+        lacking = (self._lacking(candidate, need, control) for need in needs)
+        return next(lacking, Holding(Held.IMPOSSIBLE, candidate.version))
+
+    def _lacking(self, candidate: Candidate, need: Need, control: Any) -> Holding:
+        last = self._last(need, control)
+        wanted = {w.name: w for w in wanted_in(last)}
         rejections = (r for name in wanted for r in self.universe.rejections.get(name, ()))
-        meant = (r for r in rejections if wanted[r.name].bounds.admits(r.version))
-        return Holding(Held.LACKS, candidate.version, need=need, rejections=tuple(meant))
+        meant = tuple(r for r in rejections if wanted[r.name].bounds.admits(r.version))
+        against = last if last is not need else None
+        return Holding(Held.LACKS, candidate.version, need=need, against=against, rejections=meant)
+
+    def _last(self, need: Need, control: Any) -> Need:
+        """What a need that cannot be met comes to in the end, by the newest that would meet it; or itself."""
+        last, seen = need, set[str]()
+        while way := next(self._ways(last), None):
+            deeper = (n for n in way.needs[0] if not self._can_be_had(n, control))
+            found = next(deeper, None) if way.name not in seen else None
+            if found is None:
+                return need
+            seen.add(way.name)
+            last = found
+        return last
 
     def _versions(self, name: str) -> Iterator[tuple[str, Version]]:
         return ((name, candidate.version) for candidate in self.universe.candidates.get(name, ()))
@@ -260,9 +281,9 @@ class Holdings:
         assumptions = [control.symbolic_atoms[chosen].literal, *(part.literal for part in parts)]
         return not control.solve(assumptions=assumptions).satisfiable
 
-    def _can_be_had(self, need: Need) -> bool:
+    def _can_be_had(self, need: Need, control: Any) -> bool:
         """Whether some way of meeting a need is in some answer; of a conjunction, whether some part is."""
-        return any(not self._clashes(self._whole, candidate, ()) for candidate in self._ways(need))
+        return any(not self._clashes(control, candidate, ()) for candidate in self._ways(need))
 
     def _ways(self, need: Need) -> Iterator[Candidate]:
         """What meets a need, or a part of it where it is a conjunction."""

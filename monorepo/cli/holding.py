@@ -76,15 +76,17 @@ def _rejection(rejection: Rejection) -> str:
 
 def _lack(holding: Holding) -> str:
     assert holding.need is not None  # what it lacks
-    names = list(dict.fromkeys(wanted.name for wanted in wanted_in(holding.need)))
-    if len(names) > _MOST_OTHERS:
-        return f"needs {_written(holding.need, names[0])}, and none of that can be had"
-    need = plain(str(holding.need))
+    last = holding.against or holding.need
+    name = next(wanted_in(last)).name
+    needs = f"needs {_written(last, name)}"
+    if holding.against is not None:
+        needs = f"needs {_written(holding.need, next(wanted_in(holding.need)).name)}, which {needs}"
     for rejection in holding.rejections[:1]:
         if rejection.why is Why.RESTRICTED:
-            return f"needs {need}, and the project allows only {plain(rejection.detail)}"
-        return f"needs {need}, which {rejection.why.value}"
-    return f"needs {need}, and no such {' or '.join(names)} can be had"
+            return f"{needs}, and the project allows only {plain(rejection.detail)}"
+        return f"{needs}, which {rejection.why.value}"
+    several = len({wanted.name for wanted in wanted_in(last)}) > 1
+    return f"{needs}, and {'none of that' if several else f'no such {name}'} can be had"
 
 
 def _others(candidates: Sequence[Candidate]) -> str:

@@ -69,6 +69,14 @@ CASES = {
         (package("lib.1"), package("lib.2", "base >= 5"), package("base.4")),
         "2: needs base >= 5, and no such base can be had",
     ),
+    "it is impossible in itself, whatever else there is": (
+        (root("lib", "plugin"),),
+        (
+            *(package("lib.1"), package("lib.2", "mid"), package("mid.1", "topkg")),
+            *(package("plugin.1", "lib < 2"), package("topkg.1", dune=False)),
+        ),
+        "2: needs mid, which needs topkg, which does not build with dune",
+    ),
     "it does not build with dune": (
         (root("lib"),),
         (package("lib.1"), package("lib.2", dune=False)),
