@@ -229,13 +229,19 @@ def _opam_monorepo(folder: Path, archives: Sequence[Archive], url: str) -> dict[
     directories = "".join(
         f'  ["{url}/{archive.file}" "{archive.name}" ["sha256={archive.sha256}"]]\n' for archive in archives
     )
+    pins = "".join(
+        f'  ["{package}.1.0" "{url}/{archive.file}"]\n'
+        for archive in archives
+        for package in archive.packages
+    )
     vendored = "".join(f'  "{package}" {{= "1.0" & ?vendor}}\n' for package in packages)
     head = 'opam-version: "2.0"\nsynopsis: "bench"\nmaintainer: "bench"\n'
     (project / "bench.opam").write_text(
         f"{head}depends: [{' '.join(map(_quoted, packages))}]\n", encoding="ascii"
     )
     lock = (
-        f"{head}depends: [\n{vendored}]\n"
+        f'{head}depends: [\n  "ocaml" {{= "5.2.0"}}\n{vendored}]\n'
+        f"pin-depends: [\n{pins}]\n"
         f"x-opam-monorepo-duniverse-dirs: [\n{directories}]\n"
         'x-opam-monorepo-root-packages: ["bench"]\nx-opam-monorepo-version: "0.3"\n'
     )
