@@ -99,6 +99,9 @@ def pull_sources(
         )
     talk.say(str(report))
     tell_recorded(report.recorded, talk)
+    for directory, names in sorted(report.hidden.items()):
+        copies = ", ".join(names)
+        talk.detail(f"hidden in duniverse/{directory}, as locked from elsewhere: its own copies of {copies}")
 
 
 def _link_mode(said: str | None, settings: Settings) -> LinkMode | None:
