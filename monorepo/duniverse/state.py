@@ -23,7 +23,7 @@ from monorepo.lock.model import LockedSource
 
 STATE = ".mono.json"
 _FORMAT = 1
-RULES = 4
+RULES = 5
 """Counts up when preparation or stamps change, so that every tree is made anew."""
 
 

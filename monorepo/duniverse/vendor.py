@@ -40,16 +40,16 @@ _OWN_FILES = {
 # The duniverse
 
 Written by `mono pull` from mono.lock; do not edit it here. Each folder is one source: fetched, verified
-against the lock, prepared as opam prepares it (extra sources and files, substitutions, patches). From the top
-of each source mono takes out `_build`, `_opam`, `.git`, a nested `duniverse` and `dune-workspace`, which
-would disturb the workspace around it. Packages of a source that are not locked are hidden from dune, as
-`dune build -p` hides them: their opam files and stanzas are taken out, each stanza leaving its empty lines.
-So are a source's own copies of packages that are locked from elsewhere.
-dune treats all of it as vendored (see the file `dune`).
+against the lock, prepared as opam prepares it (extra sources and files, substitutions, patches). `_build`,
+`_opam`, `.git`, a nested `duniverse`, `dune-workspace`, and dune files of tests that may be meant to break
+are taken out, as they would disturb the workspace around it. Packages of a source that are not locked are
+hidden from dune, as `dune build -p` hides them: their opam files and stanzas are taken out, each stanza
+leaving its empty lines. So are a source's own copies of packages that are locked from elsewhere. dune treats
+all of it as vendored (see the file `dune`).
 
 `.mono.json` and `.mono.files` hold what mono needs to see which folders are still as it left them, and which
-files of them are not: `mono pull --check` tells. A folder that was changed
-by hand is not overwritten: `mono pull` stops and names it; `mono pull --force` discards the change.
+files of the others are not: `mono pull --check` tells. A folder that was changed by hand is not overwritten:
+`mono pull` stops and names it; `mono pull --force` discards the change.
 """,
 }
 
