@@ -40,9 +40,8 @@ def remove_all_intruders(top: Path, packages: Collection[str]) -> None:
         for folder, files in tree.files.items()
         if folder.rpartition("/")[2] == ".git" or ".git" in files
     ]
-    fixtures = [*_cram_tests(tree), *_projects_of_tests(projects, packages)]
-    sight = [path for fixture in fixtures for path in _files_for_dune(tree, fixture)]
-    for path in sight:
+    fixtures = {*_cram_tests(tree), *_projects_of_tests(projects, packages)}
+    for path in list(_files_for_dune(tree, fixtures)):
         (tree.top / path).unlink(missing_ok=True)
     for folder in repositories:
         remove(tree.top / folder if folder.endswith(".git") else tree.top / folder / ".git")
@@ -70,14 +69,23 @@ def _projects_of_tests(projects: Collection[Project], packages: Collection[str])
             yield project.folder
 
 
-def _files_for_dune(tree: SourceTree, top: str) -> Iterator[str]:
-    """The files in ``top`` and below that dune reads of itself, but for those behind links."""
+def _files_for_dune(tree: SourceTree, tops: Collection[str]) -> Iterator[str]:
+    """The files in ``tops`` and below that dune reads of itself, but for those behind links."""
     for folder, files in tree.files.items():
-        real = tree.top / folder
-        if _is_below(folder, top) and real.resolve() == real:
-            yield from (
-                join(folder, name) for name in files if name in _READ_BY_DUNE or name.endswith(".opam")
-            )
+        if any(above in tops for above in _up_from(folder)) and not _behind_a_link(tree.top, folder):
+            for name in files:
+                if name in _READ_BY_DUNE or name.endswith(".opam"):
+                    yield join(folder, name)
+
+
+def _up_from(folder: str) -> Iterator[str]:
+    while folder:
+        yield folder
+        folder = folder.rpartition("/")[0]
+
+
+def _behind_a_link(top: Path, folder: str) -> bool:
+    return (top / folder).resolve() != top / folder
 
 
 def _is_below(folder: str, top: str) -> bool:
