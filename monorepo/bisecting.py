@@ -246,9 +246,7 @@ class _Search:
         state = self._state(len(self.line) - 1)
         failure = state.outcome.failure
         if failure is not None:
-            failure.reason = (
-                f"no versions meet what is asked at the good commit {self.line[-1].identifier[:12]}"
-            )
+            failure.where = f"at the good commit {self.line[-1].identifier[:12]}"
             failure.hint = "choose another commit with --good"
             raise failure
         return state

@@ -95,5 +95,5 @@ def _bound_in_words(edit: Edit) -> str:
     if after in ("", edit.name):
         return f"drop the bound {before}"
     change = f"ask for {after} instead of {before}"
-    prereleases = [text for text in map(str, edit.versions) if "~" in text]
+    prereleases = [text for text in map(str, edit.versions) if "~" in text and f'"{text}"' in edit.after]
     return f"allow the prerelease {' and '.join(prereleases)}: {change}" if prereleases else change

@@ -178,7 +178,14 @@ def make_lock(settings: Settings, as_json: bool = False, options: LockOptions = 
         talk.say("mono.lock is fresh")
         return
 
-    from monorepo.cli.summary import apart_lines, change_lines, lock_summary, package_row, stopwatch
+    from monorepo.cli.summary import (
+        apart_lines,
+        change_lines,
+        left_out_line,
+        lock_summary,
+        package_row,
+        stopwatch,
+    )
     from monorepo.lock.difference import difference
     from monorepo.locking import lock_project
 
@@ -208,9 +215,11 @@ def make_lock(settings: Settings, as_json: bool = False, options: LockOptions = 
         talk.say(
             f"passed over {rejection.name} {rejection.version}, which cannot be read: {rejection.detail}"
         )
-    for bound, near in report.unheard:
-        meant = f": did you mean {' or '.join(near)}?" if near else ""
-        talk.warn(f"{bound.place}: no repository has a package {bound.name}{meant}")
+    for unheard in report.unheard:
+        meant = f": did you mean {' or '.join(unheard.near)}?" if unheard.near else ""
+        talk.warn(f"{unheard.place}: no repository has a package {unheard.name}{meant}")
+    for left_out in report.left_out:
+        talk.warn(left_out_line(left_out))
     for line in apart_lines(report.lock):
         talk.warn(line)
     if report.apart is not None and settings.verbose:
