@@ -145,7 +145,7 @@ class SourceTree:
 
     def _own_status(self, parent: str, name: str) -> Status:
         self._note_rules(parent)
-        if name.endswith(".t") and self._has_cram(parent):
+        if self.is_cram_test(join(parent, name)):
             return Status.SKIPPED
         rules = self._rules.get(parent, ())
         if _told(rules, "data_only_dirs", name) or _told(rules, "ignored_subdirs", name):
@@ -154,6 +154,10 @@ class SourceTree:
             return Status.VENDORED
         entered = _told(rules, "dirs", name)
         return Status.NORMAL if (_standard(name) if entered is None else entered) else Status.SKIPPED
+
+    def is_cram_test(self, folder: str) -> bool:
+        """Whether ``folder`` is what dune takes for a cram test by its name."""
+        return folder.endswith(".t") and self._has_cram(folder.rpartition("/")[0])
 
     def _note_rules(self, folder: str) -> None:
         """Note what the dune file of ``folder`` says about subfolders, here and further below."""

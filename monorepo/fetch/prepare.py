@@ -15,18 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monorepo.duniverse.expose import Shown, expose
+from monorepo.duniverse.intruders import remove_all_intruders, remove_intruders
 from monorepo.duniverse.stamp import Sealed, seal
 from monorepo.errors import DuniverseError, FetchError, MonoError
 from monorepo.fetch.checksums import Checksum, parse_checksums
 from monorepo.fetch.places import git_address, packages_and
-from monorepo.fetch.tree import inside, remove, safe_path
+from monorepo.fetch.tree import inside, safe_path
 from monorepo.fetch.unpack import single_folder, unpack
 from monorepo.lock.model import LockedSource, Substitution
 from monorepo.ports import Git
 from solver.interpolation import replace_variables
-
-REMOVED = ("_build", "_opam", ".git", "duniverse", "dune-workspace")
-"""What is removed from the top of every source: another build's leavings, and what makes it a workspace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ def prepare(
         for substitution in source.substitutions:
             if substitution.file not in source.patches:
                 _substitute(substitution, top)
-        remove_intruders(top)
+        remove_all_intruders(top, source.packages)
         shown = expose(top, source.packages)
         sealed = seal(top, _below(top, aside, unpacked))
         top.rename(folder)
@@ -82,12 +80,6 @@ def prepare(
         raise _about(source, DuniverseError(reason, place=str(error.filename or ""))) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-
-
-def remove_intruders(folder: Path) -> None:
-    """Take out of ``folder`` what `REMOVED` lists."""
-    for name in REMOVED:
-        remove(folder / name)
 
 
 def _materialize(

@@ -109,6 +109,9 @@ def pull_sources(
         print_json(pull_row(report, seconds()))
     talk.say(pull_summary(report, lock, seconds()))
     tell_recorded(report.recorded, talk)
+    for directory, names in sorted(report.hidden.items()):
+        copies = ", ".join(names)
+        talk.detail(f"hidden in duniverse/{directory}, as locked from elsewhere: its own copies of {copies}")
 
 
 @contextmanager
