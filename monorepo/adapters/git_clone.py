@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from monorepo.adapters.git_commands import GitRefusedError, run_git
+from monorepo.adapters.git_complaints import in_our_words
 from monorepo.adapters.git_environment import clone_environment
 from monorepo.errors import RepositoryError
-from monorepo.fetch.tree import remove
 
 EVERYTHING = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 """What to fetch where a server hands nothing out by its id."""
@@ -75,6 +75,8 @@ class Clone:
     def _ensure(self) -> None:
         if (self.path / "HEAD").exists():
             return
+        from monorepo.fetch.tree import remove  # a lock with its clones there needs none of it
+
         aside = self.path.with_name(f"{self.path.name}.new")
         shutil.rmtree(aside, ignore_errors=True)
         # By hand, since `git init` heeds templates and whatever GIT_WORK_TREE a hook has set.
@@ -86,7 +88,9 @@ class Clone:
         aside.rename(self.path)
 
     def renew_if_damaged(self) -> bool:
-        """Start anew where something on disk is not what git wrote; whether that was so. Only while `alone`."""
+        """Start anew where something on disk is not what git wrote; whether it was so. Only while `alone`."""
+        from monorepo.fetch.tree import remove
+
         packs = sorted(str(index) for index in (self.path / "objects/pack").glob("*.idx"))
         try:
             # Not `git fsck`, which objects to much that repositories hold from their beginnings as well.
@@ -149,8 +153,7 @@ class Clone:
         try:
             return run_git(self.path, arguments, environment)
         except GitRefusedError as error:
-            reason, *details = error.complaint
-            raise RepositoryError(reason, place=self.url, details=tuple(details)) from error
+            raise in_our_words(error.complaint, self.url) from error
 
     def environment(self) -> dict[str, str]:
         return clone_environment(self.path, os.environ, offline=self._offline)

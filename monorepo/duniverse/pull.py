@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from monorepo.duniverse import DUNIVERSE
@@ -32,8 +32,9 @@ class PullReport:
     """What a pull did. ``made``, ``kept`` and ``removed`` are directories of duniverse/, sorted.
 
     ``archives`` counts the files that were wanted for them, ``downloaded`` those that were not in the cache,
-    ``received`` their bytes; ``recorded`` counts the trees that mono.lock did not have before; ``notes``
-    tells of places that were passed over, and of what could not be recorded.
+    ``received`` their bytes; ``recorded`` counts the trees that mono.lock did not have before; ``hidden``
+    are, by directory, packages of which a source's own copies were hidden; ``notes`` tells of places that
+    were passed over, and of what could not be recorded.
     """
 
     made: tuple[str, ...]
@@ -43,6 +44,7 @@ class PullReport:
     downloaded: int = 0
     received: int = 0
     recorded: int = 0
+    hidden: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -89,7 +91,7 @@ def pull(
     with alone(project, lambda: progress.noted("waiting for another mono pull of this project")) as held:
         repair(project)
         clear_aside(project)
-        todo = plan(lock.sources, project, force=force)
+        todo = plan(lock, project, force=force)
         if todo.nothing:
             check(project / DUNIVERSE, todo.kept)
             recorded = record_trees(lock, project, _trees(todo.kept))
@@ -98,7 +100,7 @@ def pull(
             return PullReport((), kept, recorded=recorded.trees, notes=recorded.notes)
         bring = _bringing(lock, project, cache, http, git, progress, patience)
         means = Means(cache, link_mode, git, workers, held, progress)
-        vendoring = vendor(todo, project, means, bring, check)
+        vendoring = vendor(todo, lock, project, means, bring, check)
         fetched = vendoring.fetched
         recorded = record_trees(lock, project, _trees(vendoring.directories))
         _tell(recorded.notes, progress)
@@ -110,12 +112,13 @@ def pull(
         downloaded=fetched.downloaded,
         received=fetched.received,
         recorded=recorded.trees,
+        hidden={name: one.without for name, one in vendoring.directories.items() if one.without},
         notes=(*fetched.notes, *recorded.notes),
     )
 
 
 def _trees(directories: Mapping[str, Vendored]) -> dict[str, str]:
-    return {name: vendored.tree for name, vendored in directories.items()}
+    return {name: vendored.recorded for name, vendored in directories.items()}
 
 
 def _tell(notes: Sequence[str], progress: Progress) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -133,18 +134,8 @@ class Bringer:
     def _from_heritage(
         self, document: Document, failures: Sequence[tuple[Place, FetchError]], stop: Stop
     ) -> Brought:
-        reasons = [f"{place.url}: {error.reason}" for place, error in failures]
-        for swhid in document.swhids if self.heritage else ():
-            assert self.heritage is not None
-            try:
-                path, received = self.heritage.bring(swhid, document.name, stop)
-            except FetchError as error:
-                reasons.append(f"{error.place}: {error.reason}")
-                continue
-            note = f"{document.name} is from Software Heritage, as {swhid}: {document.url} could not be had"
-            self.progress.noted(without_logins(note))
-            return Brought(document, path, received, (without_logins(note),))
         asked = {place.mirror for place, _ in failures}
+        reasons = [f"{place.url}: {error.reason}" for place, error in failures]
         reasons += [
             f"{mirror}: not asked again, as it did not answer before"
             for mirror in self.mirrors
@@ -152,6 +143,18 @@ class Bringer:
         ]
         if self.heritage is None:
             reasons += refusals(document.swhids)
+        else:
+            for swhid in document.swhids:
+                try:
+                    path, received = self.heritage.bring(swhid, document.name, stop)
+                except FetchError as error:
+                    reasons.append(f"{error.place}: {error.reason}")
+                    continue
+                note = without_logins(
+                    f"{document.name} is from Software Heritage, as {swhid}: {document.url} could not be had"
+                )
+                self.progress.noted(note)
+                return Brought(document, path, received, (note,))
         raise _nowhere(document, [error for place, error in failures if not place.mirror], reasons)
 
 
@@ -180,14 +183,19 @@ def body_of(url: str, http: Http, *, start: int = 0, validator: str = "") -> Ite
         with http.stream(url, start=start, validator=validator) as body:
             yield body
         return
+    with _opened(path, url) as file:
+        yield _File(file)
+
+
+def _opened(path: Path, url: str) -> BinaryIO:
     try:
-        file = path.open("rb")
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise FetchError("it is no plain file", place=url)  # it might never end, or never begin
+        return path.open("rb")
     except FileNotFoundError as error:
         raise AbsentError("there is no such file", place=url) from error
     except OSError as error:
         raise FetchError(error.strerror or "cannot be read", place=url) from error
-    with file:
-        yield _File(file)
 
 
 def _compare(mismatches: Sequence[Mismatch]) -> str:

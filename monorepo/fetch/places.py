@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from monorepo.errors import FetchError
 from monorepo.fetch.checksums import Checksum, parse_checksums
@@ -125,7 +125,16 @@ def places_of(document: Document, archive_mirrors: Sequence[str]) -> list[Place]
 
 def host_of(url: str) -> str:
     """The host and port that ``url`` names, empty where it names none."""
-    return urlsplit(url).netloc.rpartition("@")[2]
+    parts = _split(url)
+    return "" if parts is None else parts.netloc.rpartition("@")[2]
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of ``url``, None where it is none."""
+    try:
+        return urlsplit(url)
+    except ValueError:  # brackets that do not match
+        return None
 
 
 def git_address(url: str) -> str:
@@ -141,10 +150,10 @@ def local_path(url: str) -> Path | None:
     """
     if url.startswith("/"):
         return Path(url)
-    parts = urlsplit(url)
-    if parts.scheme in ("http", "https") and parts.netloc:
+    parts = _split(url)
+    if parts and parts.scheme in ("http", "https") and parts.netloc:
         return None
-    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
+    if parts and parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
         return Path(unquote(parts.path))
     raise FetchError(
         "mono cannot fetch from such a url",

@@ -2,12 +2,14 @@
 
 How that is kept: a name is relative and has no ``..``; symbolic links are made last, so that no file is
 written through one; and a link counts only if what it leads to, every other link followed, is inside.
-Everything gets the same time and one of two modes, and names that are one where upper and lower case are,
-as on macOS, are refused, so the same content gives the same tree everywhere.
+Everything gets the same time, and files are read-only with one of two modes, less what the umask takes away.
+Names that are one where upper and lower case are, as on macOS, are refused, so that a source is the same tree
+everywhere.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import stat
@@ -23,7 +25,7 @@ TIMES = (EPOCH * 10**9, EPOCH * 10**9)
 """The one time of everything, as `os.utime` takes it."""
 _DEEPEST = 256
 _LONGEST_TARGET = 4095  # PATH_MAX of Linux, without the zero at the end
-_WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ class TreeWriter:
         self._entries = 0
         self._bytes = 0
         self._folders = {""}
-        self._files: set[str] = set()
+        self.digests: dict[str, str] = {}
+        """The sha256 of every file, in hex digits, by its path."""
         self._links: dict[str, str] = {}
         self._names: dict[str, str] = {}
 
@@ -80,22 +83,25 @@ class TreeWriter:
         """``announced`` bytes, where that is known, are refused before any of them is written."""
         path = self._place(name)
         self._refuse_too_much(self._bytes + announced, name)
-        self._files.add(path)
-        descriptor = os.open(f"{self._root}/{path}", _WRITE, 0o600)
+        if path in self.digests:
+            Path(self._root, path).unlink()
+        digest = hashlib.sha256()
+        descriptor = os.open(f"{self._root}/{path}", _WRITE, 0o555 if executable else 0o444)
         try:
             for chunk in chunks:
                 self._bytes += len(chunk)
                 self._refuse_too_much(self._bytes, name)
+                digest.update(chunk)
                 write_all(descriptor, chunk)
-            os.fchmod(descriptor, 0o755 if executable else 0o644)
             os.utime(descriptor, ns=TIMES)
         finally:
             os.close(descriptor)
+        self.digests[path] = digest.hexdigest()
 
     def hardlink(self, name: str, target: str) -> None:
         """A second name for a file that is there already; made as a copy."""
         source = safe_path(target)
-        if source not in self._files:
+        if source not in self.digests:
             raise FetchError(f"a link to {target!r}, which is no file of this source, is refused", place=name)
         if source == safe_path(name):
             return
@@ -109,9 +115,9 @@ class TreeWriter:
         if len(target) > _LONGEST_TARGET:
             raise FetchError("a link whose target is too long is refused", place=name)
         path = self._place(name)
-        if path in self._files:
+        if path in self.digests:
             Path(self._root, path).unlink()
-            self._files.remove(path)
+            del self.digests[path]
         self._links[path] = target
 
     def close(self) -> None:
@@ -158,7 +164,7 @@ class TreeWriter:
     def _make_folders(self, path: str) -> None:
         if path in self._folders:
             return
-        if path in self._files or path in self._links:
+        if path in self.digests or path in self._links:
             raise FetchError("is both a folder and something else", place=path)
         self._make_folders(path.rpartition("/")[0])
         self._claim(path)

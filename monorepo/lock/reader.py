@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from monorepo.document import Table, decode, read_document, refusing
 from monorepo.errors import LockError
-from monorepo.lock.format import FILE, READABLE, REVISION, canonical
+from monorepo.lock.format import FILE, FORMAT, READABLE, REVISION, canonical
 from monorepo.lock.model import (
     ExtraFile,
     ExtraSource,
@@ -41,7 +41,10 @@ def load_lock(folder: Path) -> Lock:
         content = path.read_bytes()
     except FileNotFoundError:
         raise LockError("there is no lock", FILE, "run mono lock") from None
-    return read_lock(decode(content, FILE, LockError), FILE)
+    try:
+        return read_lock(decode(content, FILE, LockError), FILE)
+    except LockError as error:
+        raise replace(error, hint=error.hint or _AGAIN) from error
 
 
 def read_lock(text: str, place: str) -> Lock:
@@ -59,9 +62,11 @@ def read_lock(text: str, place: str) -> Lock:
 
 
 def _revision(top: Table) -> int:
+    format_, revision = top.number("format"), top.number("revision")
+    if (format_, revision) == (FORMAT, REVISION):
+        return revision  # as this mono writes it: most locks are
     from packaging.specifiers import SpecifierSet
 
-    format_, revision = top.number("format"), top.number("revision")
     if format_ < 0 or revision < 0 or not SpecifierSet(READABLE).contains(f"{format_}.{revision}"):
         reason = f"this lock is of format {format_}, and this mono reads {READABLE}"
         raise top.unacceptable("format", reason, "update mono, or run mono lock --upgrade to choose all anew")

@@ -39,13 +39,13 @@ def overlong(content: bytes, more: bytes) -> Answer:
 
 
 def chunked(content: bytes, *, whole: bool) -> Answer:
-    """In pieces of 100 bytes; without the last one, that says it was the last, unless ``whole``."""
+    """In pieces of 100 bytes; half of them, and without one that says it was the last, unless ``whole``."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
         handler.send_header("Transfer-Encoding", "chunked")
         handler.end_headers()
-        for start in range(0, len(content), 100):
+        for start in range(0, len(content) if whole else len(content) // 2, 100):
             piece = content[start : start + 100]
             handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
         if whole:

@@ -207,7 +207,7 @@ def test_a_file_that_is_not_what_the_lock_says(scene: Scene) -> None:
     }
     scene.lock(*(source(name, url, content + name.encode()) for name, url in paths.items()))
     said = scene.refused(scene.pull(), old)
-    for reason in ("wrong checksum, expected", "there is no such file", "Is a directory"):
+    for reason in ("wrong checksum, expected", "there is no such file", "it is no plain file"):
         assert reason in said
     scene.lock(*scene.old_sources())
     scene.done(scene.pull(), {f"{name}/a": text for name, text in OLD.items()})

@@ -91,8 +91,8 @@ def test_what_is_not_there_is_told(scene: Scene, upstream: Path, served: str, se
     )
     reasons = {
         "commit": "no commit|not our ref",
-        "repository": "not found",
-        "server": "onnect",
+        "repository": "not found|no git repository there",
+        "server": "onnect|cannot be reached",
         "redirect": "edirect|rotocol",
         "blob": "no commit|not our ref",
     }

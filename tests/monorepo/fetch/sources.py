@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import os
@@ -26,9 +27,13 @@ SHORT = Patience(tries=3, first_wait=0.01, longest_wait=0.05)
 
 
 def tar(files: Mapping[str, bytes], mode: str = "w:gz", **about: Any) -> bytes:
-    """A tar archive of ``files``; names ending in ``.sh`` may be executed; ``about`` is set on each member."""
+    """A tar archive of ``files``; names ending in ``.sh`` may be executed; ``about`` is set on each member.
+
+    The same files give the same bytes: gzip is told no time.
+    """
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode=mode) as archive:  # type: ignore[call-overload]
+    plain = mode.replace(":gz", "")
+    with tarfile.open(fileobj=buffer, mode=plain) as archive:  # type: ignore[call-overload]
         for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)
@@ -36,7 +41,7 @@ def tar(files: Mapping[str, bytes], mode: str = "w:gz", **about: Any) -> bytes:
             for field, value in about.items():
                 setattr(member, field, value)
             archive.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
+    return buffer.getvalue() if plain == mode else gzip.compress(buffer.getvalue(), mtime=0)
 
 
 def tar_members(*members: tuple[str, dict[str, Any], bytes], mode: str = "w:gz") -> bytes:
