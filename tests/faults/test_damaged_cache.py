@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from monorepo.lock.model import LockedSource
 from tests.faults.scene import Scene, finish, snapshot
 from tests.faults.server import FaultyServer, body
-from tests.faults.test_bad_servers import content_of, file_of
-from tests.monorepo.fetch.sources import repository, run_git, source
+from tests.faults.test_bad_servers import file_of
+from tests.monorepo.fetch.sources import checksum, repository, run_git, source, tar
 
 Damage = Callable[[Path, Path], None]
 """Damages what is at the first path; the second is outside of the cache, and nothing may change there."""
 
-NEW: dict[str, bytes | str] = {"p/a": file_of("p")}
 
-
-def kept(scene: Scene, server: FaultyServer) -> None:
-    """The cache knows a source, and the project has not got it."""
-    content = content_of("p")
-    scene.lock(source("p", server.on("/p", body(content)), content))
-    scene.done(scene.pull(), NEW)
+def kept(scene: Scene, server: FaultyServer, *names: str) -> dict[str, bytes | str]:
+    """The cache knows a source of each name, and the project has none; the files that it is to have."""
+    contents = {name: tar({"p/a": file_of(name)}, "w") for name in names}
+    scene.lock(*(source(name, server.on(f"/{name}", body(one)), one) for name, one in contents.items()))
+    new: dict[str, bytes | str] = {f"{name}/a": file_of(name) for name in names}
+    scene.done(scene.pull(), new)
     shutil.rmtree(scene.duniverse)
+    return new
 
 
 def only(paths: list[Path]) -> Path:
@@ -35,13 +34,15 @@ def only(paths: list[Path]) -> Path:
     return paths[0]
 
 
-def archive(scene: Scene) -> Path:
-    return only([path for path in (scene.cache / "archives").rglob("*") if path.is_file()])
+def archive(scene: Scene, name: str) -> Path:
+    digest = checksum(tar({"p/a": file_of(name)}, "w")).removeprefix("sha256=")
+    return scene.cache / "archives/sha256" / digest[:2] / digest
 
 
-def entry(scene: Scene) -> Path:
-    """The prepared tree."""
-    return only(list((scene.cache / "trees").glob("*/*")))
+def entry(scene: Scene, name: str) -> Path:
+    """The prepared tree of the source of that name."""
+    abouts = (scene.cache / "trees").glob("*/*/about.json")
+    return only([path.parent for path in abouts if json.loads(path.read_bytes())["directory"] == name])
 
 
 def flipped(path: Path, _: Path) -> None:
@@ -94,31 +95,32 @@ def made_file(path: Path, outside: Path) -> None:
     path.write_bytes(b"a file\n")
 
 
-def unreadable(path: Path, _: Path) -> None:
-    path.chmod(0)
+ARCHIVES: dict[str, Damage] = {
+    one.__name__: one for one in (flipped, rotten, truncated, emptied, made_link, made_dangling)
+}
 
 
-@pytest.mark.parametrize(
-    "damage", [flipped, rotten, truncated, emptied, made_link, made_dangling, made_folder]
-)
-def test_a_damaged_archive_is_fetched_again(scene: Scene, server: FaultyServer, damage: Damage) -> None:
-    kept(scene, server)
-    shutil.rmtree(scene.cache / "trees", ignore_errors=True)
-    damage(archive(scene), scene.outside)
+def test_damaged_archives_are_fetched_again(scene: Scene, server: FaultyServer) -> None:
+    new = kept(scene, server, *ARCHIVES)
+    shutil.rmtree(scene.cache / "trees")
+    for name, damage in ARCHIVES.items():
+        damage(archive(scene, name), scene.outside)
     server.asked.clear()
-    outcome = scene.pull()
-    if damage is made_folder and outcome.status:  # no pull made it, so no pull removes it
-        said = scene.refused(outcome, {})
-        assert "archives" in said
-        return
-    scene.done(outcome, NEW)
-    assert server.asked == ["/p"]
+    scene.done(scene.pull(), new)
+    assert sorted(server.asked) == sorted(f"/{name}" for name in ARCHIVES)
     shutil.rmtree(scene.duniverse)
-    scene.done(scene.pull("--offline"), NEW)  # it was replaced
+    shutil.rmtree(scene.cache / "trees")
+    scene.done(scene.pull("--offline"), new)  # they were replaced
 
 
-def in_tree(name: str) -> Callable[[Scene], Path]:
-    return lambda scene: entry(scene) / name
+def test_a_folder_in_the_place_of_an_archive_is_told(scene: Scene, server: FaultyServer) -> None:
+    """No pull made it, so no pull removes it."""
+    new = kept(scene, server, "p")
+    shutil.rmtree(scene.cache / "trees")
+    made_folder(archive(scene, "p"), scene.outside)
+    assert str(archive(scene, "p")) in scene.refused(scene.pull(), {})
+    shutil.rmtree(archive(scene, "p"))
+    scene.done(scene.pull(), new)
 
 
 def about_changed(text: str) -> Damage:
@@ -168,86 +170,89 @@ TREES: dict[str, tuple[str, Damage]] = {
     ),
     "notes-of-future": ("about.json", about_changed('{"format": 99}')),
     "notes-folder": ("about.json", made_folder),
-    "entry-made-file": (".", made_file),
-    "entry-made-link": (".", made_link),
+    "entry-made-file": ("", made_file),
+    "entry-made-link": ("", made_link),
 }
 
 
-@pytest.mark.parametrize("case", TREES)
-def test_a_damaged_tree_is_made_again(scene: Scene, server: FaultyServer, case: str) -> None:
-    """From the archive in the cache, without the network."""
-    kept(scene, server)
-    name, damage = TREES[case]
-    damage(entry(scene) / name if name != "." else entry(scene), scene.outside)
+def test_damaged_trees_are_made_again(scene: Scene, server: FaultyServer) -> None:
+    """From the archives in the cache, without the network."""
+    new = kept(scene, server, *TREES)
+    for (name, damage), found in [(TREES[case], entry(scene, case)) for case in TREES]:
+        damage(found / name if name else found, scene.outside)
     server.asked.clear()
-    scene.done(scene.pull(), NEW)
+    scene.done(scene.pull(), new)
     assert server.asked == []
     shutil.rmtree(scene.duniverse)
-    scene.done(scene.pull("--offline"), NEW)
-    assert {path.name for path in entry(scene).iterdir()} >= {"tree", "about.json"}
+    scene.done(scene.pull("--offline"), new)
+    for case in TREES:
+        assert {path.name for path in entry(scene, case).iterdir()} >= {"tree", "about.json"}
 
 
-@pytest.mark.parametrize(("name", "damage"), [("tree/a", rotten), ("about.json", notes_of_another)])
-def test_what_cannot_be_told_by_looking_is_held_against_the_lock(
-    scene: Scene, server: FaultyServer, name: str, damage: Damage
-) -> None:
-    """Bits that a disk lost show in the tree's digest alone, which the lock records."""
-    kept(scene, server)
-    damage(entry(scene) / name, scene.outside)
+def test_notes_of_another_tree_are_held_against_the_lock(scene: Scene, server: FaultyServer) -> None:
+    new = kept(scene, server, "p")
+    notes_of_another(entry(scene, "p") / "about.json", scene.outside)
     outcome = scene.pull()
-    if outcome.status == 0:
-        scene.done(outcome, NEW)
-    else:
+    if outcome.status:
         scene.refused(outcome, {})
+    else:
+        scene.done(outcome, new)
 
 
 GIT: dict[str, Callable[[Path, Path], None]] = {
     "HEAD": lambda clone, outside: removed(clone / "HEAD", outside),
     "config": lambda clone, outside: emptied(clone / "config", outside),
-    "config-garbage": lambda clone, _: (clone / "config").write_text("[core\n", encoding="utf-8"),  # type: ignore[func-returns-value]
+    "config-garbage": lambda clone, _: (clone / "config").write_text("[core\n", encoding="utf-8"),
     "objects": lambda clone, outside: removed(clone / "objects", outside),
     "pack": lambda clone, outside: truncated(only(list(clone.glob("objects/pack/*.pack"))), outside),
     "pack-bits": lambda clone, outside: rotten(only(list(clone.glob("objects/pack/*.pack"))), outside),
     "index": lambda clone, outside: truncated(only(list(clone.glob("objects/pack/*.idx"))), outside),
     "no-pack": lambda clone, outside: removed(only(list(clone.glob("objects/pack/*.pack"))), outside),
     "refs": lambda clone, outside: removed(clone / "refs", outside),
-    "shallow": lambda clone, _: (clone / "shallow").write_text("garbage\n", encoding="utf-8"),  # type: ignore[func-returns-value]
+    "shallow": lambda clone, _: (clone / "shallow").write_text("garbage\n", encoding="utf-8"),
     "lock-file": lambda clone, _: (clone / "shallow.lock").touch(),
     "file": made_file,
 }
 
 
-@pytest.mark.parametrize("case", GIT)
-def test_a_damaged_clone_is_made_again(scene: Scene, case: str) -> None:
-    upstream = repository(scene.outside / "upstream", {"a": b"of git\n" * 50, "b/c": b"more\n"})
-    head = run_git(upstream, "rev-parse", "HEAD")
-    scene.lock(LockedSource("g", f"git+{upstream.as_uri()}", ("g",), commit=head))
-    new: dict[str, bytes | str] = {"g/a": b"of git\n" * 50, "g/b/c": b"more\n"}
+def test_damaged_clones_are_made_again(scene: Scene) -> None:
+    heads = {
+        name: repository(scene.outside / name, {"a": name.encode() * 90, "b/c": b"more\n"}) for name in GIT
+    }
+    scene.lock(
+        *(
+            LockedSource(name, f"git+{folder.as_uri()}", (name,), commit=run_git(folder, "rev-parse", "HEAD"))
+            for name, folder in heads.items()
+        )
+    )
+    new: dict[str, bytes | str] = {f"{name}/a": name.encode() * 90 for name in GIT}
+    new |= {f"{name}/b/c": b"more\n" for name in GIT}
     scene.done(scene.pull(), new)
     shutil.rmtree(scene.duniverse)
-    shutil.rmtree(scene.cache / "trees", ignore_errors=True)
-    clone = only([path for path in (scene.cache / "git").iterdir() if path.is_dir()])
-    GIT[case](clone, scene.outside)
+    shutil.rmtree(scene.cache / "trees")
+    for name, folder in heads.items():
+        digest = hashlib.sha256(folder.as_uri().encode()).hexdigest()[:40]
+        GIT[name](scene.cache / "git" / digest, scene.outside)
     scene.done(scene.pull(), new)
     shutil.rmtree(scene.duniverse)
-    shutil.rmtree(scene.cache / "trees", ignore_errors=True)
+    shutil.rmtree(scene.cache / "trees")
     scene.done(scene.pull("--offline"), new)
 
 
 def test_an_edit_in_the_duniverse_does_not_reach_the_cache(scene: Scene, server: FaultyServer) -> None:
     """By an editor, which writes where it may, and by one that makes the file writable first."""
-    kept(scene, server)
-    scene.done(scene.pull(), NEW)
+    new = kept(scene, server, "p")
+    scene.done(scene.pull(), new)
     file = scene.duniverse / "p/a"
     file.unlink()
     file.write_bytes(b"edited\n")
     outcome = scene.pull()
     assert outcome.status == 1 and "changed by hand" in outcome.stderr
     assert file.read_bytes() == b"edited\n"
-    scene.done(scene.pull("--force"), NEW)
+    scene.done(scene.pull("--force"), new)
     file.chmod(0o644)
     file.write_bytes(b"edited in place, perhaps in the cache as well\n")
-    scene.done(scene.pull("--force"), NEW)
+    scene.done(scene.pull("--force"), new)
     other = Scene(scene.folder / "other")
     other.environment["MONO_CACHE"] = str(scene.cache)
     other.write_lock((scene.project / "mono.lock").read_text(encoding="utf-8"))
