@@ -10,9 +10,9 @@ import click
 
 from monorepo.cli import wiring
 from monorepo.cli.output import print_json
-from monorepo.cli.settings import Settings, settings_of
+from monorepo.cli.settings import Settings, json_option, settings_of
 from monorepo.cli.talk import Talk
-from monorepo.cli.words import as_expected, error_row
+from monorepo.cli.words import ReportedError
 from monorepo.errors import DuniverseError
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ LINK_MODES = ("reflink", "hardlink", "copy")
 @click.option("--force", is_flag=True, help="Discard what was changed by hand in duniverse/.")
 @click.option("--offline", is_flag=True, help="Take everything from the cache and this machine, or fail.")
 @click.option("--check", is_flag=True, help="Only tell what in duniverse/ is not as mono.lock says.")
+@json_option("Print what was done, or what --check found, as JSON.")
 @click.option(
     "--link-mode",
     type=click.Choice(LINK_MODES),
     help="How files get from the cache to duniverse/; the cheapest way there is if not said.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what was done or found, or why not, as JSON.")
 @click.pass_context
 def command(
     context: click.Context, force: bool, offline: bool, check: bool, as_json: bool, link_mode: str | None
@@ -56,18 +56,16 @@ def check_sources(settings: Settings, *, as_json: bool = False) -> None:
 
     lock = load_lock(settings.directory)
     found = drifts(lock, settings.directory)
-    if as_json:
-        print_json({"good": not found, "differences": drift_rows(found)})
-    else:
-        for drift in found:
+    data = {"good": not found, "differences": drift_rows(found)}
+    if found:
+        for drift in () if as_json else found:
             for line in drift_lines(drift, whole=settings.verbose):
                 click.echo(line)
-    if found:
-        raise DuniverseError(
-            "duniverse/ is not what mono.lock says",
-            hint="mono pull makes it so; with --force it discards what was changed by hand",
-        )
+        hint = "mono pull makes it so; with --force it discards what was changed by hand"
+        raise ReportedError(DuniverseError("duniverse/ is not what mono.lock says", hint=hint), data)
     settings.talk().say("duniverse/ is what mono.lock says")
+    if as_json:
+        print_json(data)
 
 
 def tell_recorded(trees: int, talk: Talk) -> None:
@@ -92,7 +90,7 @@ def pull_sources(
     from monorepo.lock.reader import load_lock
 
     talk = settings.talk()
-    with _failures_told(settings, as_json=as_json), stopwatch() as seconds:
+    with _interruption_told(talk), stopwatch() as seconds:
         lock = load_lock(settings.directory)
         with wiring.http() as http, talk.progress() as progress:
             report = pull(
@@ -114,18 +112,13 @@ def pull_sources(
 
 
 @contextmanager
-def _failures_told(settings: Settings, *, as_json: bool) -> Iterator[None]:
-    """Give a script its one document on failure as well, and a user who stops it a word of what is kept."""
+def _interruption_told(talk: Talk) -> Iterator[None]:
+    """A user who stops it hears what is kept."""
     try:
         yield
     except KeyboardInterrupt:
-        settings.talk().say("interrupted; what was fetched so far is kept, and the next pull goes on with it")
+        talk.say("interrupted; what was fetched so far is kept, and the next pull goes on with it")
         raise click.Abort from None
-    except Exception as error:
-        expected = as_expected(error, settings.directory)
-        if as_json and expected is not None:
-            print_json(error_row(expected))
-        raise
 
 
 def _link_mode(said: str | None, settings: Settings) -> LinkMode | None:
