@@ -20,12 +20,12 @@ from monorepo.ports import Git, Http
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from monorepo.lock.answer import NoAnswerError
+    from monorepo.lock.answer import NoAnswerError, Unheard
     from monorepo.lock.keeping import Keeping
     from monorepo.states import ChosenStates, States
     from solver.certificate import Violation
-    from solver.request import Restriction
     from solver.universe import Rejection
+    from solver.vanished import Vanished
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ class LockReport:
     """What `lock_project` did: the lock, what was there before, and whether anything changed.
 
     ``unreadable`` are versions of locked packages that were passed over, as their opam files are malformed;
-    ``unheard`` are bounds of the project on names that no repository has, with the nearest names;
+    ``unheard`` are names in mono.toml that no repository has;
+    ``left_out`` is what the roots would need with other variables;
     ``apart`` tells, where some packages have several versions, why one will not do; ``states`` are those of
     the repositories that were asked for.
     """
@@ -44,7 +45,8 @@ class LockReport:
     unreadable: tuple[Rejection, ...] = ()
     apart: NoAnswerError | None = None
     states: ChosenStates | None = None
-    unheard: tuple[tuple[Restriction, tuple[str, ...]], ...] = ()
+    unheard: tuple[Unheard, ...] = ()
+    left_out: tuple[Vanished, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +104,17 @@ def lock_project(
     from monorepo.lock.writer import save_lock
     from monorepo.manifest import load_manifest
     from monorepo.project import load_project
-    from monorepo.states import choose_states
 
     keeping = keeping_of(before, upgrade=upgrade, update=update, lowest=lowest, states=states)
     manifest = load_manifest(folder)
     roots = [root.file for root in manifest.roots]
     begun = freshness.begin(roots, manifest.repositories, deep="project.roots" in manifest.stated)
     project = load_project(folder, manifest)
-    chosen = choose_states(states, project.repositories, git) if states else None
-    if chosen is not None:
+    chosen: ChosenStates | None = None
+    if states:
+        from monorepo.states import choose_states
+
+        chosen = choose_states(states, project.repositories, git)
         keeping = in_states(keeping, project.repositories, chosen.commits)
     open_project = OpenProject(project, cache, http, git, keeping)
     answer = open_project.lock()
@@ -121,7 +125,16 @@ def lock_project(
         raise LockError(reason, FILE, "the old lock, if any, is still there") from error
     carried = [f"{FILES_FOLDER}/{digest}" for digest in answer.files]
     freshness.note(begun, carried, project.repositories, open_project.stack)
-    return LockReport(answer.lock, before, changed, answer.unreadable, answer.apart, chosen, answer.unheard)
+    return LockReport(
+        answer.lock,
+        before,
+        changed,
+        answer.unreadable,
+        answer.apart,
+        chosen,
+        answer.unheard,
+        answer.left_out,
+    )
 
 
 def keeping_of(

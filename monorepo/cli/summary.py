@@ -7,14 +7,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
-from monorepo.cli.causes import cause_lines
-from monorepo.lock.causes import Cause, Causes
-from monorepo.lock.difference import Difference
+from monorepo.cli.formulas import series
 from monorepo.lock.model import Kind, Lock, LockedPackage, LockedRepository
+from monorepo.manifest import FILE
 from monorepo.repository_url import ARCHIVE_SUFFIXES
+
+if TYPE_CHECKING:
+    from monorepo.lock.causes import Cause, Causes
+    from monorepo.lock.difference import Difference
+    from solver.vanished import Vanished
 
 _TOLD_ONE_BY_ONE = 3
 
@@ -57,6 +62,17 @@ def apart_lines(lock: Lock) -> Iterator[str]:
             yield f"no one version of {name} will do for all targets: {told}"
 
 
+def left_out_line(vanished: Vanished) -> str:
+    """What a root would need if a variable had a value, and how to give it one."""
+    names, more = list(vanished.names), len(vanished.names) - _TOLD_ONE_BY_ONE
+    are = "is" if len(names) == 1 else "are"
+    if more > 1:
+        names[_TOLD_ONE_BY_ONE:] = [f"{more} more"]
+    have = "variable {} has" if len(vanished.variables) == 1 else "variables {} have"
+    why = f"as the {have.format(series(vanished.variables))} no value"
+    return f"{vanished.place}: {series(names)} {are} left out, {why}; {FILE} can give one under [variables]"
+
+
 def change_lines(
     difference: Difference, causes: Causes | None = None, *, brief: bool = False
 ) -> Iterator[str]:
@@ -91,14 +107,22 @@ def change_lines(
 
 
 def _indented(causes: Sequence[Cause]) -> list[str]:
-    return [f"    {line}" for line in cause_lines(causes)]
+    return [f"    {line}" for line in _told(causes)]
+
+
+def _told(causes: Sequence[Cause]) -> list[str]:
+    if not causes:
+        return []
+    from monorepo.cli.causes import cause_lines  # with the formulas that causes are told in
+
+    return cause_lines(causes)
 
 
 def _recorded(difference: Difference, causes: Causes | None) -> Iterator[str]:
     """What is otherwise the same is told together: a target more concerns every package."""
     by_change: dict[str, list[LockedPackage]] = {}
     for was, now in difference.recorded:
-        told = cause_lines(causes.of_recorded(was, now)) if causes is not None else []
+        told = _told(causes.of_recorded(was, now)) if causes is not None else []
         by_change.setdefault("; ".join(told) or _what_changed(was, now), []).append(now)
     for change, packages in by_change.items():
         if len(packages) > _TOLD_ONE_BY_ONE:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from monorepo.document import Table, decode, read_document, refusing
 from monorepo.errors import LockError
-from monorepo.lock.format import FILE, READABLE, REVISION, canonical
+from monorepo.lock.format import FILE, FORMAT, READABLE, REVISION, canonical
 from monorepo.lock.model import (
     ExtraFile,
     ExtraSource,
@@ -59,9 +59,11 @@ def read_lock(text: str, place: str) -> Lock:
 
 
 def _revision(top: Table) -> int:
+    format_, revision = top.number("format"), top.number("revision")
+    if (format_, revision) == (FORMAT, REVISION):
+        return revision  # as this mono writes it: most locks are
     from packaging.specifiers import SpecifierSet
 
-    format_, revision = top.number("format"), top.number("revision")
     if format_ < 0 or revision < 0 or not SpecifierSet(READABLE).contains(f"{format_}.{revision}"):
         reason = f"this lock is of format {format_}, and this mono reads {READABLE}"
         raise top.unacceptable("format", reason, "update mono, or run mono lock --upgrade to choose all anew")
