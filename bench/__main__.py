@@ -1,11 +1,12 @@
-"""Run the benchmarks named, or all of them: ``python -m bench [lock] [versions] …``."""
+"""Run the benchmarks named, or all of them: ``python -m bench [lock] [pull] …``."""
 
 import sys
 
-from bench import agreement, lock, repository, versions
+from bench import agreement, lock, pull, repository, versions
 
 PARTS = {
     "lock": lock.main,
+    "pull": pull.main,
     "versions": versions.main,
     "repository": repository.main,
     "agreement": agreement.main,

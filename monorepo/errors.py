@@ -15,12 +15,20 @@ MonoError
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
+
+_LOGIN = re.compile(r"(https?://)[^/\s]*@|(\w+://[^/\s:@]+):[^/\s]*(?=@)")
+
+
+def without_logins(text: str) -> str:
+    """``text`` without what the urls in it have before an ``@``; the name alone stays in those of ssh."""
+    return _LOGIN.sub(r"\1\2", text) if "@" in text else text
 
 
 @dataclass
 class MonoError(Exception):
-    """An expected failure.
+    """An expected failure. Logins in the urls of its texts are left out, as it is told and logged.
 
     Args:
         reason: what is wrong, one sentence without a full stop at the end.
@@ -35,6 +43,10 @@ class MonoError(Exception):
     details: tuple[str, ...] = ()
 
     code = "error"
+
+    def __post_init__(self) -> None:
+        self.reason, self.place = without_logins(self.reason), without_logins(self.place)
+        self.details = tuple(map(without_logins, self.details))
 
     def __str__(self) -> str:
         return f"{self.place}: {self.reason}" if self.place else self.reason

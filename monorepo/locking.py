@@ -104,15 +104,17 @@ def lock_project(
     from monorepo.lock.writer import save_lock
     from monorepo.manifest import load_manifest
     from monorepo.project import load_project
-    from monorepo.states import choose_states
 
     keeping = keeping_of(before, upgrade=upgrade, update=update, lowest=lowest, states=states)
     manifest = load_manifest(folder)
     roots = [root.file for root in manifest.roots]
     begun = freshness.begin(roots, manifest.repositories, deep="project.roots" in manifest.stated)
     project = load_project(folder, manifest)
-    chosen = choose_states(states, project.repositories, git) if states else None
-    if chosen is not None:
+    chosen: ChosenStates | None = None
+    if states:
+        from monorepo.states import choose_states
+
+        chosen = choose_states(states, project.repositories, git)
         keeping = in_states(keeping, project.repositories, chosen.commits)
     open_project = OpenProject(project, cache, http, git, keeping)
     answer = open_project.lock()

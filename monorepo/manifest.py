@@ -30,6 +30,7 @@ DEFAULT_TARGETS = ("host",)
 _SKIPPED_FOLDERS = frozenset({"_build", "_opam", "duniverse", "contexts", "node_modules"})
 _PACKAGE = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_+-]+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+_INTERFACE = re.compile(r"https?://[^/\s@?#]+(?:/[^\s?#]*)?")
 _MIRROR = re.compile(r"file:///\S+|https?://[^/\s@]+(?:/\S*)?|[^:\s]+")
 
 
@@ -57,6 +58,7 @@ class Manifest:
         variables: opam variables for every target, sorted by name.
         targets: to lock and build for, complete, sorted by name.
         archive_mirrors: base urls in opam's cache layout, in the order they are asked.
+        software_heritage: the base url of an interface of Software Heritage, empty where none is to be asked.
         stated: the keys that mono.toml itself has, dotted (``solve.provided``): what a root's opam file says
             may fill in the others.
     """
@@ -70,6 +72,7 @@ class Manifest:
     provided: tuple[str, ...] = ()
     variables: tuple[tuple[str, Value], ...] = ()
     archive_mirrors: tuple[str, ...] = ()
+    software_heritage: str = ""
     unverified: tuple[str, ...] = ()
     named: tuple[tuple[str, str], ...] = ()
     stated: frozenset[str] = frozenset()
@@ -92,6 +95,7 @@ class Manifest:
             "targets": [_told(target) for target in self.targets],
             "archive-mirrors": self.archive_mirrors,
             "stated": sorted(self.stated),
+            **({"software-heritage": self.software_heritage} if self.software_heritage else {}),
             **({"unverified": self.unverified} if self.unverified else {}),
         }
         return json.dumps(meaning, sort_keys=True, default=str).encode("ascii")
@@ -167,7 +171,7 @@ def _manifest(top: Table, text: str, folder: Path) -> Manifest:
     project, solve, mirrors = top.table("project"), top.table("solve"), top.table("mirrors")
     project.only("name", "roots")
     solve.only("ocaml", "constraints", "provided", "unverified")
-    mirrors.only("archives")
+    mirrors.only("archives", "software-heritage")
     roots = _roots(project, folder)
     return Manifest(
         project=_project_name(project) or roots[0].name,
@@ -179,6 +183,7 @@ def _manifest(top: Table, text: str, folder: Path) -> Manifest:
         variables=_variables(top.table("variables")),
         targets=_targets(top.table("targets")),
         archive_mirrors=_archive_mirrors(mirrors),
+        software_heritage=_software_heritage(mirrors),
         unverified=tuple(sorted(_package_names(solve, "unverified"))),
         named=tuple(_named(solve, text)),
         stated=frozenset(_stated(top)),
@@ -358,6 +363,18 @@ def _archive_mirrors(mirrors: Table) -> tuple[str, ...]:
             hint = "a mirror is the base of an opam cache: https://…, http://…, file:///… or a relative path"
             raise mirrors.unacceptable(("archives", position), f'"{url}" cannot be a mirror', hint)
     return urls
+
+
+def _software_heritage(mirrors: Table) -> str:
+    if "software-heritage" not in mirrors:
+        return ""
+    url = mirrors.text("software-heritage")
+    if not _INTERFACE.fullmatch(url):
+        hint = (
+            "it is the base url of Software Heritage's interface: https://archive.softwareheritage.org/api/1"
+        )
+        raise mirrors.unacceptable("software-heritage", f'"{url}" cannot be asked for sources', hint)
+    return url
 
 
 def _stated(top: Table) -> Iterator[str]:

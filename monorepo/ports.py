@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from overlays.ports import GitObjects
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 Result = TypeVar("Result")
 
@@ -17,8 +19,11 @@ Result = TypeVar("Result")
 class Http(Protocol):
     """Reads documents over http and https."""
 
-    def stream(self, url: str) -> AbstractContextManager[HttpBody]:
+    def stream(self, url: str, *, start: int = 0, validator: str = "") -> AbstractContextManager[HttpBody]:
         """The document at ``url``, redirects followed.
+
+        With ``start`` (bytes), what comes from there on is asked for; the whole is given where the server
+        has no such part, or where the document is no longer the one that had ``validator``.
 
         Raises:
             AbsentError: the server has no such document.
@@ -26,13 +31,24 @@ class Http(Protocol):
             TemporaryError: the server cannot be reached, is busy, or loses the connection half-way.
         """
 
+    def post(self, url: str) -> AbstractContextManager[HttpBody]:
+        """The answer to a POST without content; raises as `stream` does."""
+
 
 class HttpBody(Protocol):
     """One answer that is being read."""
 
     @property
+    def start(self) -> int:
+        """Where in the document the body begins: as was asked for, or 0."""
+
+    @property
     def length(self) -> int | None:
-        """Bytes announced, None where the server does not say."""
+        """Bytes that the whole document has, None where the server does not say."""
+
+    @property
+    def validator(self) -> str:
+        """By what the server knows this state of the document again, empty where it does not say."""
 
     def chunks(self) -> Iterator[bytes]:
         """The body, piece by piece, as sent: checksums are of these bytes, so no encoding is asked for."""

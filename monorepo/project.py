@@ -63,6 +63,7 @@ class Project:
     targets: tuple[Target, ...]
     variables: _Variables
     archive_mirrors: tuple[str, ...]
+    software_heritage: str
     request: Request
     root_files: Mapping[str, OpamFile]
     pins: tuple[Pin, ...]
@@ -116,6 +117,7 @@ def load_project(folder: Path, manifest: Manifest) -> Project:
         targets,
         tuple(sorted({**_variables(files), **dict(manifest.variables)}.items())),
         manifest.archive_mirrors,
+        manifest.software_heritage,
         request,
         dict(zip((root.name for root in roots), files, strict=True)),
         pins,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -103,6 +102,8 @@ def _download(setting: RepositorySetting, cache: Path, http: Http, known: Locked
         kept = folder / recorded.removeprefix("sha256:")
         if kept.is_file() and file_digest(kept) == recorded:
             return kept
+    import tempfile
+
     folder.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=folder)
     aside = Path(name)

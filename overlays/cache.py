@@ -11,21 +11,20 @@ import hashlib
 import marshal
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from overlays.formulas import read_conflicts, read_filter, read_formula
+from overlays.formulas import Listed, listed, read_conflicts, read_filter, read_formula, read_listed
 from overlays.opam_file import OpamFile
 from overlays.stores.files import changed_at
 from overlays.stores.layout import Stamp
-from solver.formula import ALWAYS
+from solver.formula import ALWAYS, Formula
 from solver.package import Package, Source
 from solver.version import Version
 
-_FORMAT = f"mono metadata 2, {sys.implementation.cache_tag}, marshal {marshal.version}\n".encode()
+_FORMAT = f"mono metadata 3, {sys.implementation.cache_tag}, marshal {marshal.version}\n".encode()
 """Raise the number with every change of what a record holds or of how one is read."""
 
 _DIGEST_SIZE = 16
@@ -34,7 +33,7 @@ _COARSEST_CLOCK = 2_000_000_000
 """Two seconds, in nanoseconds: no file system in use tells times apart less well."""
 
 Record = tuple[Any, ...]
-"""Texts of formulas and plain values, in the order of `_record_of`; marshal takes nothing else."""
+"""Formulas as texts or taken apart, and plain values, in the order of `_record_of`: what marshal takes."""
 
 
 class MetadataCache:
@@ -113,6 +112,8 @@ def _load(place: Path) -> dict[str, bytes]:
 
 
 def _store(place: Path, payload: bytes) -> None:
+    import tempfile  # most runs find all they need and write nothing
+
     place.parent.mkdir(parents=True, exist_ok=True)
     handle, aside = tempfile.mkstemp(dir=place.parent, prefix=f"{place.name}.")
     try:
@@ -130,9 +131,9 @@ def _digest(payload: bytes | memoryview) -> bytes:
 
 
 def _record_of(file: OpamFile, package: Package) -> Record:
-    source = package.source
+    source, depends = package.source, file.raw("depends")
     return (
-        file.raw("depends"),
+        None if depends is None else listed(depends) or depends,
         file.raw("conflicts"),
         package.conflict_class,
         file.raw("available"),
@@ -161,7 +162,7 @@ def _package_of(record: Record, name: str, version: str, repository: str) -> Pac
     return Package(
         name,
         Version.parse(version),
-        ALWAYS if depends is None else read_formula(depends),
+        _formula_of(depends),
         () if conflicts is None else read_conflicts(conflicts),
         conflict_class,
         None if available is None else read_filter(available),
@@ -173,3 +174,9 @@ def _package_of(record: Record, name: str, version: str, repository: str) -> Pac
         repository,
         metadata_hash,
     )
+
+
+def _formula_of(depends: str | Listed | None) -> Formula:
+    if depends is None:
+        return ALWAYS
+    return read_formula(depends) if isinstance(depends, str) else read_listed(depends)

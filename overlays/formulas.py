@@ -7,9 +7,10 @@ dependencies and conditions over and over: equal texts are read once, and share 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import cast
+from typing import TypeAlias, cast
 
 from overlays.syntax.parser import parse_value
 from overlays.syntax.tokens import BLANK, WORD, Malformed
@@ -44,6 +45,9 @@ from solver.formula import (
     Variable,
 )
 
+Listed: TypeAlias = tuple[tuple[str, str], ...]
+"""Of each package its name in quotes and its condition in braces, empty where it has none, as written."""
+
 _CONDITION = r'\{(?:[^{}"#(]++|\((?!\*)|"(?!"")[^"\\]*+")*\}'
 _PIECE = re.compile(rf'{BLANK}(?:("[^"\\]++"(?!")){BLANK}({_CONDITION}|)|(.?))', re.DOTALL)
 """A package with its condition, or a sign between packages. Whatever else there is the parser reads."""
@@ -66,6 +70,23 @@ _TERMS = re.compile(rf"\{{[ \t\n]*+{_ANY_TERM}(?:&[ \t\n]*+{_ANY_TERM})*\}}")
 def read_formula(text: str) -> Formula:
     """A formula of packages as ``depends`` holds one: what stands side by side must all hold."""
     return _plain_formula(text, AllOf) or formula_by_tree(text, AllOf)
+
+
+def listed(text: str) -> Listed | None:
+    """What a formula consists of that only lists packages, as most do; None for any other text.
+
+    A cache can keep that, so that `read_listed` need not look for it in the text again.
+    """
+    pieces = _pieces(text)
+    if "".join([sign for _, _, sign in pieces]) != "[]":
+        return None
+    return tuple([(sys.intern(name), sys.intern(braces)) for name, braces, _ in pieces if name])
+
+
+@cache
+def read_listed(packages: Listed) -> Formula:
+    """`read_formula` of a text that `listed` took apart."""
+    return AllOf(tuple([_dependency(name, braces) for name, braces in packages]))
 
 
 @cache
@@ -113,9 +134,9 @@ def filter_of(values: tuple[Value, ...], whole: Value) -> Filter:
 
 def _plain_formula(text: str, beside: type[AllOf | AnyOf]) -> Formula | None:
     """A list of packages with conditions, signs and groups; None for any other text, or a malformed one."""
-    if not text.startswith("[") or not text.endswith("]") or text.count("(") > _MOST_GROUPS:
+    pieces = _pieces(text)
+    if not pieces:
         return None
-    pieces: list[tuple[str, str, str]] = _PIECE.findall(text)
     signs = "".join([sign for _, _, sign in pieces])
     try:
         if signs == "[]":
@@ -124,6 +145,13 @@ def _plain_formula(text: str, beside: type[AllOf | AnyOf]) -> Formula | None:
     except Malformed:
         return None  # reading the whole tells where
     return None if any(map(any, pieces[end:])) else beside(values)
+
+
+def _pieces(text: str) -> list[tuple[str, str, str]]:
+    """The packages with their conditions and the signs of a list; empty where the parser has to read it."""
+    if not text.startswith("[") or not text.endswith("]") or text.count("(") > _MOST_GROUPS:
+        return []
+    return _PIECE.findall(text)
 
 
 def _plain_values(

@@ -43,6 +43,7 @@ def write_needs(formula: Formula) -> tuple[str, ...]:
     return tuple(map(write, formula.parts)) if isinstance(formula, AllOf) else (write(formula),)
 
 
+@cache
 def write(condition: Condition) -> str:
     """A formula of packages, a filter or the condition in braces, on one line."""
     match condition:

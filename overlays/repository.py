@@ -11,7 +11,6 @@ from overlays.cache import MetadataCache
 from overlays.errors import OpamSyntaxError, PackageUnreadable, RepositoryUnreadable
 from overlays.opam_file import OpamFile, read_package
 from overlays.ports import GitObjects
-from overlays.stores.archive import ArchiveStore
 from overlays.stores.folder import FolderStore
 from overlays.stores.git import GitStore
 from overlays.stores.layout import Stamp, Store, safe_path
@@ -35,6 +34,8 @@ def open_archive(name: str, path: Path, folder: Path, cache: MetadataCache | Non
     Raises:
         RepositoryUnreadable: the archive is absent, damaged, of an unknown form, or holds no repository.
     """
+    from overlays.stores.archive import ArchiveStore  # with all that unpacks archives
+
     return Repository(name, ArchiveStore(name, path, folder), cache)
 
 

@@ -6,7 +6,7 @@ from overlays.errors import PackageUnreadable
 from overlays.opam_file import OpamFile
 from overlays.repository import Repository
 from solver.package import Package
-from solver.version import Version
+from solver.version import Key, Version
 
 
 class RepositoryStack:
@@ -18,7 +18,7 @@ class RepositoryStack:
 
     def __init__(self, repositories: tuple[Repository, ...]) -> None:
         self.repositories = repositories
-        self._versions: dict[str, dict[Version, tuple[Version, Repository]]] = {}
+        self._versions: dict[str, dict[Key, tuple[Version, Repository]]] = {}
 
     def names(self) -> tuple[str, ...]:
         """The names of all packages of all repositories, sorted."""
@@ -58,17 +58,17 @@ class RepositoryStack:
 
     def _which(self, name: str, version: Version | str) -> tuple[str, Repository]:
         wanted = Version.parse(version) if isinstance(version, str) else version
-        found = self._found(name).get(wanted)
+        found = self._found(name).get(wanted.key)
         if found is None:
             raise PackageUnreadable("", name, str(version), "no repository has it")
         return found[0].text, found[1]
 
-    def _found(self, name: str) -> dict[Version, tuple[Version, Repository]]:
+    def _found(self, name: str) -> dict[Key, tuple[Version, Repository]]:
         if name not in self._versions:
-            first: dict[Version, tuple[Version, Repository]] = {}
+            first: dict[Key, tuple[Version, Repository]] = {}
             for repository in self.repositories:
                 for text in repository.versions(name):
                     version = Version.parse(text)
-                    first.setdefault(version, (version, repository))
-            self._versions[name] = dict(sorted(first.items(), key=lambda item: item[0].key, reverse=True))
+                    first.setdefault(version.key, (version, repository))
+            self._versions[name] = dict(sorted(first.items(), key=lambda item: item[0], reverse=True))
         return self._versions[name]

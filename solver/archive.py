@@ -48,15 +48,19 @@ def why_unusable(source: Source, *, unverified: bool = False) -> str:
         return f"its subpath {source.subpath} leads out of its source"
     if git_location(source.url) is not None:
         return ""
-    for scheme, what in _ELSEWHERE.items():
-        if source.url.startswith(scheme):
-            return f"its source is in {what}, and mono takes archives and git (an overlay can name a release)"
     if not source.url.startswith(("https://", "http://", "file:///")):
-        return f"its source is at {source.url}, which mono does not fetch"
+        return _elsewhere(source.url)
     if not source.checksums:
         return "" if unverified else "its source has no checksum (see [solve] unverified)"
     strange = [checksum for checksum in source.checksums if not _CHECKSUM.fullmatch(checksum)]
     return f"{strange[0]} is no checksum that mono knows" if strange else ""
+
+
+def _elsewhere(url: str) -> str:
+    for scheme, what in _ELSEWHERE.items():
+        if url.startswith(scheme):
+            return f"its source is in {what}, and mono takes archives and git (an overlay can name a release)"
+    return f"its source is at {url}, which mono does not fetch"
 
 
 def group_by_archive(packages: Iterable[Package]) -> dict[int, int]:

@@ -126,6 +126,8 @@ class _Writer:
         direct = name in self.universe.request.direct
         keys = sorted({candidate.version.key for candidate in candidates}, reverse=not preferences.lowest)
         ages = {key: age for age, key in enumerate(keys)}
+        moved = ["moved"] if kept else []
+        added = ["added"] if preferences.kept and name not in preferences.kept else []
         for candidate in candidates:
             index, age = len(self.costs), ages[candidate.version.key]
             self.ages.append(age)
@@ -135,15 +137,11 @@ class _Writer:
             compiler = candidate.nature is Nature.COMPILER
             sought = name in preferences.sought
             role = "sought" if sought else "compiler" if compiler else "direct" if direct else "indirect"
-            holding = {
-                "avoided": candidate.avoided,
-                "moved": bool(kept),
-                "added": bool(preferences.kept) and name not in preferences.kept,
-            }
+            holding = [*(["avoided"] if candidate.avoided else ()), *moved, *added]
             self.lines.append(f"age({index},{age}). {role}({index}).")
-            self.lines.extend(f"{predicate}({index})." for predicate, holds in holding.items() if holds)
-            costs = {role: age, **{predicate: int(holds) for predicate, holds in holding.items()}}
-            if role == "compiler":
+            self.lines += [f"{predicate}({index})." for predicate in holding]
+            costs = {role: age} | dict.fromkeys(holding, 1)
+            if role == "compiler" and moved:
                 costs["compiler moved"] = costs.pop("moved")
             self.costs.append(costs)
 
@@ -161,12 +159,12 @@ class _Writer:
 
     def _pairs(self, predicate: str, index: int, grouped: Sequence[tuple[int, int, Need]]) -> None:
         """One fact for all needs of a candidate that stand on the same platforms: clingo reads it faster."""
-        by_group: dict[int, list[int]] = {}
+        by_group: dict[int, list[str]] = {}
         for number, group, need in grouped:
-            by_group.setdefault(group, []).append(number)
+            by_group.setdefault(group, []).append(str(number))
             self.traced.append((index, number, predicate, need))
         for group, numbers in by_group.items():
-            self.lines.append(f"{predicate}({index},({';'.join(map(str, numbers))}),{group}).")
+            self.lines.append(f"{predicate}({index},({';'.join(numbers)}),{group}).")
 
     def _grouped(
         self, per_platform: Sequence[Sequence[Need]], *, excluding: str | None = None

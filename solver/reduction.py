@@ -168,18 +168,19 @@ class Reduction:
             return self.wanted(formula, name, version)
         if not isinstance(formula, AllOf | AnyOf):
             raise TypeError(f"not a formula of packages: {formula!r}")
-        parts: list[Need] = []
+        every = isinstance(formula, AllOf)
+        once: dict[int, Need] = {}
         for part in {id(part): part for part in formula.parts}.values():
             seen = self._seen.get(id(part))
             reduced = self._reduce(part, name, version) if seen is None else seen[1]
-            if reduced is not None:
-                parts.append(reduced)
+            if every and isinstance(reduced, Every):
+                once |= {id(inner): inner for inner in reduced.parts}
+            elif reduced is not None:
+                once[id(reduced)] = reduced
+        parts = tuple(once.values())
         if len(parts) < 2:
             return parts[0] if parts else None
-        if isinstance(formula, AnyOf):
-            return Some(tuple(parts))
-        once = {id(inner): inner for part in parts for inner in conjuncts(part)}
-        return Every(tuple(once.values()))
+        return Every(parts) if every else Some(parts)
 
 
 def own_variables(variables: Variables, name: str, version: Version) -> dict[str, Value]:

@@ -148,6 +148,15 @@ class _Replay(AbstractProvider[Wanted, Candidate, str]):
     def identify(self, requirement_or_candidate: Wanted | Candidate) -> str:
         return requirement_or_candidate.name
 
+    def narrow_requirement_selection(
+        self, identifiers: Iterable[str], *arguments: Any, **named: Any
+    ) -> Iterable[str]:
+        """The name that was asked for last: with one candidate for each, any order leads to the same end.
+
+        Going into depth keeps few names open, all of which resolvelib looks at in each round.
+        """
+        return (*identifiers,)[-1:]
+
     def get_preference(self, identifier: str, *arguments: Any, **named: Any) -> str:
         return identifier
 

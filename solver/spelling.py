@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Container, Iterable
 
 ALIKE, VERY_MUCH_ALIKE = 0.7, 0.8
@@ -22,6 +21,8 @@ def nearest(word: str, known: Iterable[str], most: int = 3, alike: float = ALIKE
     Those that differ by case, dashes or underscores alone come before all others. Of a short word one letter
     is a third, and may still be a slip. For a library only the package is meant that has it.
     """
+    import difflib  # only a slip takes it
+
     names = sorted(known)
     package = package_of_library(word, names)
     if package:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
 
 from solver.archive import why_unusable
-from solver.formula import AllOf, AnyOf, Dependency, Formula, holds
+from solver.formula import Dependency, holds
 from solver.nature import Nature, nature_of
 from solver.package import Package
-from solver.reduction import NOTHING, Need, Reduction, Wanted, conjuncts, wanted_in
+from solver.reduction import Need, Reduction, Wanted, conjuncts, wanted_in
 from solver.request import Request, Restriction, package_variables
 from solver.version import Version
 
@@ -82,7 +82,7 @@ class Candidate:
     @property
     def avoided(self) -> bool:
         """Whether its authors ask not to choose it."""
-        return "avoid-version" in self.package.flags or "deprecated" in self.package.flags
+        return self.package.avoided
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +180,8 @@ class _Builder:
         return tuple(sorted((*insiders, *outsiders), key=lambda c: c.version.key, reverse=True))
 
     def _reach_all(self, needs: tuple[Need, ...], *, outside: bool) -> None:
-        for need in needs:
-            for wanted in (need,) if isinstance(need, Wanted) else wanted_in(need):
-                self._reach(wanted.name, outside=outside)
+        for name in _names_in(needs):
+            self._reach(name, outside=outside)
 
     def _reach(self, name: str, *, outside: bool) -> None:
         if (name, outside) not in self.reached:
@@ -199,16 +198,19 @@ class _Builder:
         """The candidates of that name: those that anything may need, and those that only outsiders may."""
         root = self.roots.get(name)
         if root is not None:
-            return [self._candidate(root, is_root=True)], []
+            return [self._candidate(root, self._available(root), is_root=True)], []
         insiders: list[Candidate] = []
         outsiders: list[Candidate] = []
         for package in self.index.packages(name):
-            rejection = self._rejection(package)
-            if rejection is not None:
+            if isinstance(package, Unreadable):
+                rejection = Rejection(name, package.version, Why.UNREADABLE, package.reason)
                 self.rejections.setdefault(name, []).append(rejection)
                 continue
-            assert isinstance(package, Package)
-            candidate = self._candidate(package, is_root=False)
+            available = self._available(package)
+            if not self.relaxed and not any(available):
+                self.rejections.setdefault(name, []).append(self._rejection(package))
+                continue
+            candidate = self._candidate(package, available, is_root=False)
             unusable = self._why_unusable(candidate)
             if unusable:
                 rejection = Rejection(name, package.version, Why.UNVERIFIABLE, unusable)
@@ -217,26 +219,22 @@ class _Builder:
             (outsiders if candidate.outsider else insiders).append(candidate)
         return insiders, outsiders
 
-    def _rejection(self, package: Package | Unreadable) -> Rejection | None:
-        if isinstance(package, Unreadable):
-            return Rejection(package.name, package.version, Why.UNREADABLE, package.reason)
-        if self.relaxed:
-            return None
+    def _rejection(self, package: Package) -> Rejection:
+        """Why a package is available on no platform."""
         if not any(holds(package.available, platform.variables) for platform in self.request.platforms):
             return Rejection(package.name, package.version, Why.UNAVAILABLE)
         for restriction in self.restrictions.get(package.name, ()):
             if not any(self._admits(restriction, package, reduction) for reduction in self.reductions):
                 detail = f"{restriction.text} ({restriction.place})"
                 return Rejection(package.name, package.version, Why.RESTRICTED, detail)
-        if not any(self._available(package)):
-            return Rejection(package.name, package.version, Why.UNAVAILABLE)
-        return None
+        return Rejection(package.name, package.version, Why.UNAVAILABLE)
 
     def _available(self, package: Package) -> tuple[bool, ...]:
         """For each platform, whether the package itself and the project's bounds let it be used there."""
+        restrictions = self.restrictions.get(package.name, ())
         return tuple(
             holds(package.available, platform.variables)
-            and all(self._admits(r, package, reduction) for r in self.restrictions.get(package.name, ()))
+            and (not restrictions or all(self._admits(r, package, reduction) for r in restrictions))
             for platform, reduction in zip(self.request.platforms, self.reductions, strict=True)
         )
 
@@ -245,10 +243,13 @@ class _Builder:
         wanted = reduction.wanted(dependency, package.name, package.version)
         return wanted is None or wanted.bounds.admits(package.version)
 
-    def _candidate(self, package: Package, *, is_root: bool) -> Candidate:
+    def _candidate(self, package: Package, available: tuple[bool, ...], *, is_root: bool) -> Candidate:
         own = is_root or package.name in self.request.pinned
         reductions = self.own_reductions if own else self.reductions
-        needs = tuple(_needs(package.depends, package, reduction) for reduction in reductions)
+        needs = tuple(
+            conjuncts(reduction.need(package.depends, package.name, package.version))
+            for reduction in reductions
+        )
         conflicts: tuple[tuple[Need, ...], ...] = tuple(
             tuple(
                 wanted
@@ -263,14 +264,12 @@ class _Builder:
             nature,
             needs,
             conflicts,
-            self._available(package),
+            available,
             nature is Nature.FOREIGN,
         )
 
     def _nature(self, package: Package, needs: tuple[tuple[Need, ...], ...]) -> Nature:
-        needs_dune = any(
-            wanted.name == "dune" for parts in needs for need in parts for wanted in wanted_in(need)
-        )
+        needs_dune = any("dune" in _names_in(parts) for parts in needs)
         nature = nature_of(package, needs_dune=needs_dune, provided=package.name in self.request.provided)
         if self.request.any_build_system and nature in (Nature.DUNE, Nature.FOREIGN):
             return Nature.PROVIDED  # what opam would build, dune need not
@@ -284,8 +283,12 @@ class _Builder:
         return why_unusable(source, unverified=candidate.name in self.request.unverified)
 
 
-def _needs(formula: Formula, package: Package, reduction: Reduction) -> tuple[Need, ...]:
-    if isinstance(formula, AllOf | AnyOf) and not formula.parts:
-        return ()
-    need = reduction.need(formula, package.name, package.version)
-    return () if need == NOTHING else conjuncts(need)
+def _names_in(needs: Iterable[Need]) -> list[str]:
+    """Every package that is named; most needs are one package each."""
+    names: list[str] = []
+    for need in needs:
+        if isinstance(need, Wanted):
+            names.append(need.name)
+        else:
+            names.extend(wanted.name for wanted in wanted_in(need))
+    return names

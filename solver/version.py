@@ -67,17 +67,10 @@ def _half_key(half: str) -> HalfKey:
     and a last `_END` stands for the end of the half, so that ``~`` sorts before it.
     """
     key: list[int] = []
-    position = 0
-    while True:
-        match = _RUNS.match(half, position)
-        assert match is not None  # both runs may be empty
-        letters, digits = match.groups()
-        key.extend(_character_rank(character) for character in letters)
-        key.append(_END)
-        key.append(_number(digits) if digits else 0)
-        position = match.end()
-        if position >= len(half):
-            break
+    runs: list[tuple[str, str]] = _RUNS.findall(half)
+    for letters, digits in runs[:-1] or runs:  # the last is the empty one at the end
+        key += map(_character_rank, letters)
+        key += (_END, _number(digits) if digits else 0)
     key.append(_END)
     return tuple(key)
 

@@ -6,6 +6,7 @@ mono's own; 130 interrupted; 141 nobody reads the output any more.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 
 
@@ -13,4 +14,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``mono`` with ``arguments`` (those of the process where None); the exit code."""
     from monorepo.cli.run import run
 
-    return run(arguments)
+    status = run(arguments)
+    gc.freeze()  # the process ends: what is left need not be searched for cycles once more
+    return status

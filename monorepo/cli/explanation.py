@@ -11,6 +11,7 @@ from pathlib import Path
 
 from monorepo.cli.formulas import plain, series
 from monorepo.cli.headline import headline
+from monorepo.cli.output import STORY_WIDTH, story_width
 from monorepo.cli.repairs import repair_data, repair_lines
 from monorepo.errors import UnsolvableError
 from monorepo.lock.answer import NoAnswerError
@@ -30,8 +31,8 @@ _LEAST_STEPS = 8
 _MOST_HEADLINES = 3
 _MOST_DEMANDS = 3
 _RELATION = re.compile(r"([<>=]=?|!=) ")
-_WIDTH = 98
-"""Of a line before it is indented below the error."""
+_INDENT = 2
+"""Columns by which what is below the error is indented."""
 
 
 def in_words(
@@ -44,12 +45,13 @@ def in_words(
     if not isinstance(error, NoAnswerError):
         return error
     whole = f"mono --verbose lock{options}"
-    reason = _reason(error)
-    steps = list(derivation(error, verbose=verbose))
+    columns = story_width(2)
+    reason = _reason(error, columns)
+    steps = list(derivation(error, verbose=verbose, columns=columns))
     room = _MOST_LINES - len(reason) - 1
     offered = () if error.hint else error.repairs
     most = sys.maxsize if verbose else room - min(len(steps), _LEAST_STEPS)
-    repairs, shown = repair_lines([located(repair, folder) for repair in offered], most, whole)
+    repairs, shown = repair_lines([located(repair, folder) for repair in offered], most, whole, columns)
     hint = error.hint or _hint(error, error.repairs[:shown], options)
     room -= len(repairs)
     if not verbose and len(steps) > room:
@@ -59,11 +61,11 @@ def in_words(
     return UnsolvableError("\n".join(reason), error.place, hint, (*steps, *repairs))
 
 
-def _reason(error: NoAnswerError) -> list[str]:
+def _reason(error: NoAnswerError, columns: int) -> list[str]:
     """What is the case in one line, or in as few as it takes, the last cut off if need be."""
     return wrapped(
         f"{headline(error.explanation)} {error.where}".rstrip(),
-        _WIDTH - len("error: "),
+        columns - _INDENT - len("error: "),
         _MOST_HEADLINES,
     )
 
@@ -94,7 +96,7 @@ def _step_data(step: Step, request: Request) -> dict[str, object]:
             for demand in step.demands
         ],
         "together": step.together,
-        "text": list(_step(step, request, verbose=True)),
+        "text": [line.strip() for line in _step(step, request, verbose=True)],
     }
 
 
@@ -115,8 +117,8 @@ def _missing_data(missing: Missing, names: Sequence[str]) -> dict[str, object]:
     }
 
 
-def derivation(error: NoAnswerError, *, verbose: bool = False) -> Iterator[str]:
-    """The steps, each in one line or several, and where they end."""
+def derivation(error: NoAnswerError, *, verbose: bool = False, columns: int = STORY_WIDTH) -> Iterator[str]:
+    """The steps, each in one line or several, and where they end: to be indented within so many columns."""
     told, request = error.explanation, error.request
     roots = {root.name for root in request.roots}
     lacking = {missing.name for missing in told.missing}
@@ -125,15 +127,20 @@ def derivation(error: NoAnswerError, *, verbose: bool = False) -> Iterator[str]:
             continue  # that a root is wanted goes without saying
         at_the_end = lacking.issuperset(step.reason.whom)
         for line in _step(step, request, verbose=verbose, at_the_end=at_the_end):
-            yield from wrapped(line)
+            yield from wrapped(line, columns - _INDENT)
     for missing in told.missing:
         for line in _missing(missing, error.names):
-            yield from wrapped(line)
+            yield from wrapped(line, columns - _INDENT)
     if COMPILERS in (step.reason for step in told.steps) and OCAML not in lacking:
         yield "no compiler goes with all of this"
 
 
-def wrapped(line: str, width: int = _WIDTH, most: int | None = None) -> list[str]:
+def sentences(error: NoAnswerError, *, verbose: bool = False) -> list[str]:
+    """The same for a script: one sentence a line, as long as it is."""
+    return [line.strip() for line in derivation(error, verbose=verbose, columns=sys.maxsize)]
+
+
+def wrapped(line: str, width: int, most: int | None = None) -> list[str]:
     """``line`` in as many as it takes, or the ``most``, the later ones indented; no bound is torn apart."""
     lines = textwrap.wrap(
         _RELATION.sub("\\1\u00a0", line),

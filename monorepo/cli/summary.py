@@ -7,17 +7,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
-from monorepo.cli.causes import cause_lines
 from monorepo.cli.formulas import series
-from monorepo.lock.causes import Cause, Causes
-from monorepo.lock.difference import Difference
+from monorepo.cli.words import counted
 from monorepo.lock.model import Kind, Lock, LockedPackage, LockedRepository
 from monorepo.manifest import FILE
 from monorepo.repository_url import ARCHIVE_SUFFIXES
-from solver.vanished import Vanished
+
+if TYPE_CHECKING:
+    from monorepo.lock.causes import Cause, Causes
+    from monorepo.lock.difference import Difference
+    from solver.vanished import Vanished
 
 _TOLD_ONE_BY_ONE = 3
 
@@ -48,7 +51,7 @@ def lock_summary(lock: Lock, seconds: float, *, changed: bool) -> str:
     counts = ", ".join(f"{kinds[kind]} {kind.value}" for kind in Kind if kinds[kind])
     targets = ", ".join(target.name for target in lock.targets)
     done = "locked" if changed else "unchanged:"
-    return f"{done} {_count(len(lock.packages), 'package')} ({counts}) for {targets} in {seconds:.1f} s"
+    return f"{done} {counted(len(lock.packages), 'package')} ({counts}) for {targets} in {seconds:.1f} s"
 
 
 def apart_lines(lock: Lock) -> Iterator[str]:
@@ -105,18 +108,26 @@ def change_lines(
 
 
 def _indented(causes: Sequence[Cause]) -> list[str]:
-    return [f"    {line}" for line in cause_lines(causes)]
+    return [f"    {line}" for line in _told(causes)]
+
+
+def _told(causes: Sequence[Cause]) -> list[str]:
+    if not causes:
+        return []
+    from monorepo.cli.causes import cause_lines  # with the formulas that causes are told in
+
+    return cause_lines(causes)
 
 
 def _recorded(difference: Difference, causes: Causes | None) -> Iterator[str]:
     """What is otherwise the same is told together: a target more concerns every package."""
     by_change: dict[str, list[LockedPackage]] = {}
     for was, now in difference.recorded:
-        told = cause_lines(causes.of_recorded(was, now)) if causes is not None else []
+        told = _told(causes.of_recorded(was, now)) if causes is not None else []
         by_change.setdefault("; ".join(told) or _what_changed(was, now), []).append(now)
     for change, packages in by_change.items():
         if len(packages) > _TOLD_ONE_BY_ONE:
-            yield f"{_count(len(packages), 'package')}: {change}"
+            yield f"{counted(len(packages), 'package')}: {change}"
         else:
             yield from (f"{package.name} {package.version}: {change}" for package in packages)
 
@@ -151,10 +162,6 @@ def _what_changed(before: LockedPackage, after: LockedPackage) -> str:
     fields = [field.name for field in dataclasses.fields(LockedPackage)]
     changed = [field for field in fields if getattr(before, field) != getattr(after, field)]
     return f"other {' and '.join(changed).replace('_', '-')}"
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _colored(sign: str, color: str) -> str:

@@ -12,7 +12,8 @@ from builder.errors import BuilderError
 from monorepo.contexts.plan import FOLDER, locked_dune, plan_contexts
 from monorepo.contexts.workspace import render_editor_workspace, workspace_language
 from monorepo.duniverse import DUNIVERSE
-from monorepo.duniverse.state import read_state, source_digest
+from monorepo.duniverse.nested import is_as_locked
+from monorepo.duniverse.state import read_state
 from monorepo.errors import DuniverseError, LockError, TargetError
 from monorepo.fetch.tree import remove
 from monorepo.lock.itself import refuse_uncertified
@@ -121,7 +122,7 @@ def _compare_with_lock(
         if path not in found:
             raise DuniverseError("is in the lock but was not pulled", place=path, hint="run `mono pull`")
         vendored = pulled.get(source.directory)
-        if vendored is None or vendored.source != source_digest(source):
+        if vendored is None or not is_as_locked(vendored, lock, source):
             raise DuniverseError("was not pulled for this lock", place=path, hint="run `mono pull`")
         if vendored.tree != found[path]:
             warn(f"{path} was changed since it was pulled; the contexts take it as it is")

@@ -10,9 +10,10 @@ from pathlib import Path
 from builder.digest import bytes_digest
 from monorepo.duniverse import DUNIVERSE
 from monorepo.duniverse.files import Comparison, compare, list_files, read_list
+from monorepo.duniverse.nested import is_as_locked
 from monorepo.duniverse.recording import comparable
 from monorepo.duniverse.stamp import stamp
-from monorepo.duniverse.state import Vendored, read_state, source_digest
+from monorepo.duniverse.state import Vendored, read_state
 from monorepo.duniverse.vendor import own_files_changed, strangers
 from monorepo.lock.model import Lock, LockedSource
 
@@ -85,9 +86,9 @@ def _of_directory(
         return
     if source is None:
         yield Drift(name, What.UNLOCKED)
-    elif vendored.source != source_digest(source):
+    elif not is_as_locked(vendored, lock, source):
         yield Drift(name, What.OUTDATED)
-    elif _recorded(source, lock) not in ("", vendored.tree):
+    elif _recorded(source, lock) not in ("", vendored.recorded):
         yield Drift(name, What.UNLIKE)
     if thorough or stamp(folder) != vendored.stamp:
         now = list_files(folder)

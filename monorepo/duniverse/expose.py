@@ -61,30 +61,44 @@ class Shown:
     """What a source defines for a whole workspace, each with its place: ``file:line``, of the source.
 
     ``packages`` by name; ``libraries`` are only those whose name does not say their package (old names of
-    libraries of deprecated packages); ``language`` is the highest X.Y of ``(lang dune X.Y)``.
+    libraries of deprecated packages); ``language`` is the highest X.Y of ``(lang dune X.Y)``. ``nested`` are
+    the names of packages in projects that the source itself vendors.
     """
 
     packages: Mapping[str, str]
     libraries: Mapping[str, str]
     language: tuple[int, int] = (0, 0)
     language_place: str = ""
+    nested: tuple[str, ...] = ()
 
 
 def expose(top: Path, packages: Collection[str]) -> Shown:
     """Hide in the source at ``top`` every package but ``packages``; what it shows to dune then.
 
-    Projects that the source itself vendors keep all their packages, as ``-p`` keeps them since dune 3.0. Of
-    dune's own source the old names of locked libraries stay as well (``dune.configurator``), with the package
-    dune that they are in: opam would have installed them with dune, but here dune may be a program alone.
+    Projects that the source itself vendors keep all their packages, as ``-p`` keeps them since dune 3.0; see
+    `hide_copies` for those that are locked from elsewhere. Of dune's own source the old names of locked
+    libraries stay as well (``dune.configurator``), with the package dune that they are in: opam would have
+    installed them with dune, but here dune may be a program alone.
     """
+    return _expose(top, packages, ())
+
+
+def hide_copies(top: Path, packages: Collection[str], copies: Collection[str]) -> Shown:
+    """Hide ``copies`` too, in projects that the source at ``top``, exposed already, vendors itself."""
+    return _expose(top, packages, copies)
+
+
+def _expose(top: Path, packages: Collection[str], copies: Collection[str]) -> Shown:
     tree = SourceTree(top)
     projects = projects_in(tree)
+    nested = {name for project in projects if project.vendored for name in project.packages}
     shown: dict[str, str] = {}
     libraries: dict[str, str] = {}
     highest: tuple[tuple[int, int], str] = ((0, 0), "")
     folders = frozenset(project.folder for project in projects)
     for project in projects:
-        hidden = set() if project.vendored else project.packages.keys() - set(packages)
+        unwanted = set(copies) if project.vendored else project.packages.keys() - set(packages)
+        hidden = unwanted & project.packages.keys()
         if hidden or project.has_old_names:
             files = list(dict.fromkeys(tree.dune_files(project.folder, folders)))
             hidden -= _named_in(hidden, [file.text for file in files if file.stanzas is None])
@@ -97,7 +111,7 @@ def expose(top: Path, packages: Collection[str]) -> Shown:
             libraries |= _old_names(project, hidden, files)
         shown |= {name: place for name, place in project.packages.items() if name not in hidden}
         highest = max(highest, project.language, key=lambda one: one[0])
-    return Shown(shown, libraries, *highest)
+    return Shown(shown, libraries, *highest, tuple(sorted(nested)))
 
 
 def _named_in(packages: Collection[str], texts: Collection[str]) -> set[str]:

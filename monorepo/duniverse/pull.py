@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from monorepo.duniverse import DUNIVERSE
@@ -16,7 +16,8 @@ from monorepo.duniverse.swap import alone, repair
 from monorepo.duniverse.vendor import Bring, Means, plan, prepare_aside, vendor
 from monorepo.errors import FetchError
 from monorepo.fetch.arrivals import Arrived
-from monorepo.fetch.download import Fetched, Patience, fetch
+from monorepo.fetch.download import Fetched, fetch
+from monorepo.fetch.patience import Patience
 from monorepo.fetch.places import documents_of
 from monorepo.fetch.progress import Progress, Silence
 from monorepo.fetch.unverified import pin_unverified
@@ -30,8 +31,9 @@ class PullReport:
     """What a pull did. ``made``, ``kept`` and ``removed`` are directories of duniverse/, sorted.
 
     ``archives`` counts the files that were wanted for them, ``downloaded`` those that were not in the cache,
-    ``received`` their bytes; ``recorded`` counts the trees that mono.lock did not have before; ``notes``
-    tells of places that were passed over, and of what could not be recorded.
+    ``received`` their bytes; ``recorded`` counts the trees that mono.lock did not have before; ``hidden``
+    are, by directory, packages of which a source's own copies were hidden; ``notes`` tells of places that
+    were passed over, and of what could not be recorded.
     """
 
     made: tuple[str, ...]
@@ -41,17 +43,8 @@ class PullReport:
     downloaded: int = 0
     received: int = 0
     recorded: int = 0
+    hidden: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        if not self.made and not self.removed:
-            return f"duniverse/ is up to date ({_count(len(self.kept), 'source')})"
-        parts = [f"{len(self.made)} made", f"{len(self.kept)} kept", f"{len(self.removed)} removed"]
-        cached = self.archives - self.downloaded
-        return (
-            f"duniverse/ has {_count(len(self.made) + len(self.kept), 'source')} ({', '.join(parts)}); "
-            f"{_count(self.downloaded, 'file')} fetched ({_size(self.received)}), {cached} from the cache"
-        )
 
 
 def pull(
@@ -96,7 +89,7 @@ def pull(
 
     with alone(project, lambda: progress.noted("waiting for another mono pull of this project")) as held:
         repair(project)
-        todo = plan(lock.sources, project, force=force)
+        todo = plan(lock, project, force=force)
         if todo.nothing:
             check(project / DUNIVERSE, todo.kept)
             recorded = record_trees(lock, project, _trees(todo.kept))
@@ -105,7 +98,7 @@ def pull(
             return PullReport((), kept, recorded=recorded.trees, notes=recorded.notes)
         bring = _bringing(lock, project, cache, http, git, progress, patience)
         means = Means(cache, link_mode, git, workers, held, progress)
-        vendoring = vendor(todo, project, means, bring, check)
+        vendoring = vendor(todo, lock, project, means, bring, check)
         fetched = vendoring.fetched
         recorded = record_trees(lock, project, _trees(vendoring.directories))
         _tell(recorded.notes, progress)
@@ -117,12 +110,13 @@ def pull(
         downloaded=fetched.downloaded,
         received=fetched.received,
         recorded=recorded.trees,
+        hidden={name: one.without for name, one in vendoring.directories.items() if one.without},
         notes=(*fetched.notes, *recorded.notes),
     )
 
 
 def _trees(directories: Mapping[str, Vendored]) -> dict[str, str]:
-    return {name: vendored.tree for name, vendored in directories.items()}
+    return {name: vendored.recorded for name, vendored in directories.items()}
 
 
 def _tell(notes: Sequence[str], progress: Progress) -> None:
@@ -162,7 +156,17 @@ def _bringing(
 
     def bring(sources: Sequence[LockedSource], arrived: Arrived) -> Fetched:
         pinned = pin_unverified(sources, cache, http, progress)
-        return fetch(pinned, mirrors, cache, http, git, progress, patience=patience, arrived=arrived)
+        return fetch(
+            pinned,
+            mirrors,
+            cache,
+            http,
+            git,
+            progress,
+            software_heritage=lock.software_heritage,
+            patience=patience,
+            arrived=arrived,
+        )
 
     return bring
 
@@ -170,22 +174,17 @@ def _bringing(
 class NoHttp:
     """`monorepo.ports.Http` that asks nobody."""
 
-    def stream(self, url: str) -> AbstractContextManager[HttpBody]:
-        raise FetchError("not asked, as this pull is offline", place=url, hint="pull without --offline")
+    def stream(self, url: str, *, start: int = 0, validator: str = "") -> AbstractContextManager[HttpBody]:
+        raise _not_asked(url)
+
+    def post(self, url: str) -> AbstractContextManager[HttpBody]:
+        raise _not_asked(url)
+
+
+def _not_asked(url: str) -> FetchError:
+    return FetchError("not asked, as this pull is offline", place=url, hint="pull without --offline")
 
 
 def archive_mirrors(mirrors: Sequence[str], project: Path) -> tuple[str, ...]:
     """``mirrors`` as `fetch` takes them: a path without a scheme is relative to ``project``."""
     return tuple(mirror if "://" in mirror else str((project / mirror).absolute()) for mirror in mirrors)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _size(count: int) -> str:
-    """Bytes in the unit that people read."""
-    for unit, bytes_ in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= bytes_:
-            return f"{count / bytes_:.1f} {unit}"
-    return f"{count} bytes"

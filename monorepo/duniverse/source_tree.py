@@ -64,29 +64,29 @@ class SourceTree:
         self._rules: dict[str, list[Form]] = {}
         self._noted: set[str] = set()
         self._cram: dict[str, bool] = {}
-        self._list("", frozenset())
+        self._list("", str(self.top), frozenset())
         self._projects = frozenset(folder for folder, files in self.files.items() if PROJECT in files)
 
-    def _list(self, folder: str, above: frozenset[Path]) -> None:
-        """List ``folder`` and what is below it; ``above`` are the folders on the way, without their links."""
-        way = above | {(self.top / folder).resolve()}
+    def _list(self, folder: str, real: str, above: frozenset[str]) -> None:
+        """List ``folder``, which is ``real`` without links, and all below it; ``above`` are those before."""
+        way = above | {real}
         files = []
-        with os.scandir(self.top / folder) as entries:
+        with os.scandir(real) as entries:
             for entry in entries:
-                if entry.is_dir(follow_symlinks=False) or (
-                    entry.is_symlink() and self._is_entered(Path(entry.path), way)
-                ):
-                    self._list(join(folder, entry.name), way)
+                if entry.is_dir(follow_symlinks=False):
+                    self._list(join(folder, entry.name), entry.path, way)
+                elif entry.is_symlink() and (end := self._entered(Path(entry.path), way)):
+                    self._list(join(folder, entry.name), end, way)
                 else:
                     files.append(entry.name)
         self.files[folder] = frozenset(files)
 
-    def _is_entered(self, link: Path, way: frozenset[Path]) -> bool:
-        """Whether a link leads to a folder of the source, and not in a circle, which dune refuses."""
+    def _entered(self, link: Path, way: frozenset[str]) -> str | None:
+        """The folder of the source that a link leads to, if to any; not in a circle, which dune refuses."""
         if not link.is_dir():
-            return False
+            return None
         real = link.resolve()
-        return real.is_relative_to(self.top) and real not in way
+        return str(real) if real.is_relative_to(self.top) and str(real) not in way else None
 
     def read(self, path: str) -> DuneFile | None:
         """The file at ``path``, read once; None where there is none, or where a link leads out.
@@ -145,7 +145,7 @@ class SourceTree:
 
     def _own_status(self, parent: str, name: str) -> Status:
         self._note_rules(parent)
-        if name.endswith(".t") and self._has_cram(parent):
+        if self.is_cram_test(join(parent, name)):
             return Status.SKIPPED
         rules = self._rules.get(parent, ())
         if _told(rules, "data_only_dirs", name) or _told(rules, "ignored_subdirs", name):
@@ -154,6 +154,10 @@ class SourceTree:
             return Status.VENDORED
         entered = _told(rules, "dirs", name)
         return Status.NORMAL if (_standard(name) if entered is None else entered) else Status.SKIPPED
+
+    def is_cram_test(self, folder: str) -> bool:
+        """Whether ``folder`` is what dune takes for a cram test by its name."""
+        return folder.endswith(".t") and self._has_cram(folder.rpartition("/")[0])
 
     def _note_rules(self, folder: str) -> None:
         """Note what the dune file of ``folder`` says about subfolders, here and further below."""

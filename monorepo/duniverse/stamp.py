@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,27 +47,36 @@ def stamp_of(lines: Iterable[str]) -> str:
     return f"sha256:{hashlib.sha256(os.fsencode(chr(0).join(sorted(lines)))).hexdigest()}"
 
 
-def seal(folder: Path) -> Sealed:
+def seal(folder: Path, unpacked: Mapping[str, str]) -> Sealed:
     """Give every file in ``folder`` the one time, and the mode 444, or 555 where its owner may execute it.
+
+    Args:
+        unpacked: the sha256 of files as they were unpacked, by path. Whatever was written after that has the
+            time when it was, and is read.
 
     Raises:
         FetchError: a symbolic link leads out of ``folder``.
     """
     root = os.path.realpath(folder)
-    Path(root).chmod(0o755)
+    os.chmod(root, 0o755)  # noqa: PTH101 (path objects would take as long as the calls)
     digests: list[tuple[bytes, bytes, str]] = []
     lines: list[str] = []
     for path, entry in _walk(Path(root)):
-        if entry.is_symlink():
+        about = entry.stat(follow_symlinks=False)
+        digest = unpacked.get(path) if about.st_mtime_ns == TIMES[1] else None
+        if stat.S_ISLNK(about.st_mode):
             refuse_leaving(root, path)
             kind, digest = b"l", sha256_of_link(os.fsencode(entry.path))
         else:
-            executable = entry.stat().st_mode & 0o100
-            kind, digest = b"x" if executable else b"f", sha256_of_file(os.fsencode(entry.path))
-            Path(entry.path).chmod(0o555 if executable else 0o444)
-        os.utime(entry.path, ns=TIMES, follow_symlinks=False)
+            mode, kind = (0o555, b"x") if about.st_mode & 0o100 else (0o444, b"f")
+            digest = digest or sha256_of_file(os.fsencode(entry.path))
+            if stat.S_IMODE(about.st_mode) != mode:
+                os.chmod(entry.path, mode)  # noqa: PTH101
+        if about.st_mtime_ns != TIMES[1]:
+            os.utime(entry.path, ns=TIMES, follow_symlinks=False)
+            about = os.lstat(entry.path)
         digests.append((os.fsencode(path), kind, digest))
-        lines.append(stamp_line(path, os.lstat(entry.path)))
+        lines.append(stamp_line(path, about))
     return Sealed(listing_of(digests), stamp_of(lines))
 
 

@@ -10,31 +10,42 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from monorepo.duniverse.expose import Shown
+from monorepo.duniverse.intruders import REMOVED
 from monorepo.errors import DuniverseError
 from monorepo.fetch.checksums import parse_checksums
-from monorepo.fetch.prepare import REMOVED
 from monorepo.lock.model import LockedSource
 
 STATE = ".mono.json"
 _FORMAT = 1
-RULES = 4
+RULES = 5
 """Counts up when preparation or stamps change, so that every tree is made anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vendored:
-    """One directory as a pull left it; the digests are ``sha256:`` and hex digits."""
+    """One directory as a pull left it; the digests are ``sha256:`` and hex digits.
+
+    ``without`` are the packages of which the source's own copies were hidden, as others are locked
+    (`monorepo.duniverse.nested`); ``prepared`` is the digest of the tree before that, "" for the same.
+    """
 
     source: str
     tree: str
     stamp: str
     shown: Shown
+    without: tuple[str, ...] = ()
+    prepared: str = ""
+
+    @property
+    def recorded(self) -> str:
+        """The digest of the tree as the cache has it, and the lock records it."""
+        return self.prepared or self.tree
 
 
 def read_state(duniverse: Path) -> Mapping[str, Vendored] | None:
@@ -91,12 +102,21 @@ def source_digest(source: LockedSource) -> str:
 
 def shown_of(about: dict[str, Any]) -> Shown:
     """What a source shows, as `dataclasses.asdict` has it and JSON gives it back."""
-    return Shown(**{**about, "language": tuple(about["language"])})
+    lists = {"language": tuple(about["language"]), "nested": tuple(about.get("nested", ()))}
+    return Shown(**{**about, **lists})
 
 
-def _vendored(source: str, tree: str, stamp: str, shown: dict[str, Any] | None = None) -> Vendored:
+def _vendored(
+    source: str,
+    tree: str,
+    stamp: str,
+    shown: dict[str, Any] | None = None,
+    without: Sequence[str] = (),
+    prepared: str = "",
+) -> Vendored:
     """One entry as it was read; before rule 2 what a source shows was not written down."""
-    return Vendored(source, tree, stamp, Shown({}, {}) if shown is None else shown_of(shown))
+    seen = Shown({}, {}) if shown is None else shown_of(shown)
+    return Vendored(source, tree, stamp, seen, tuple(without), prepared)
 
 
 def _unreadable(path: Path, why: str) -> DuniverseError:

@@ -14,6 +14,7 @@ from builder.digest import bytes_digest
 from monorepo.duniverse import DUNIVERSE
 from monorepo.duniverse.files import LISTS, has_list, list_files, make_lists
 from monorepo.duniverse.making import Maker
+from monorepo.duniverse.nested import copies_to_hide, hidden_in, is_as_locked
 from monorepo.duniverse.placing import LinkMode
 from monorepo.duniverse.stamp import stamp
 from monorepo.duniverse.state import STATE, Vendored, read_state, source_digest, state_text
@@ -27,7 +28,7 @@ from monorepo.fetch.prepare import refuse_bad_directory
 from monorepo.fetch.progress import Progress
 from monorepo.fetch.tree import settle
 from monorepo.lock.format import FILES_FOLDER
-from monorepo.lock.model import LockedSource
+from monorepo.lock.model import Lock, LockedSource
 from monorepo.ports import Git, Workers
 
 _OWN_FILES = {
@@ -39,15 +40,16 @@ _OWN_FILES = {
 # The duniverse
 
 Written by `mono pull` from mono.lock; do not edit it here. Each folder is one source: fetched, verified
-against the lock, prepared as opam prepares it (extra sources and files, substitutions, patches). From the top
-of each source mono takes out `_build`, `_opam`, `.git`, a nested `duniverse` and `dune-workspace`, which
-would disturb the workspace around it. Packages of a source that are not locked are hidden from dune, as
-`dune build -p` hides them: their opam files and stanzas are taken out, each stanza leaving its empty lines.
-dune treats all of it as vendored (see the file `dune`).
+against the lock, prepared as opam prepares it (extra sources and files, substitutions, patches). `_build`,
+`_opam`, `.git`, a nested `duniverse`, `dune-workspace`, and dune files of tests that may be meant to break
+are taken out, as they would disturb the workspace around it. Packages of a source that are not locked are
+hidden from dune, as `dune build -p` hides them: their opam files and stanzas are taken out, each stanza
+leaving its empty lines. So are a source's own copies of packages that are locked from elsewhere. dune treats
+all of it as vendored (see the file `dune`).
 
 `.mono.json` and `.mono.files` hold what mono needs to see which folders are still as it left them, and which
-files of them are not: `mono pull --check` tells. A folder that was changed
-by hand is not overwritten: `mono pull` stops and names it; `mono pull --force` discards the change.
+files of the others are not: `mono pull --check` tells. A folder that was changed by hand is not overwritten:
+`mono pull` stops and names it; `mono pull --force` discards the change.
 """,
 }
 
@@ -90,20 +92,20 @@ class Plan:
     nothing: bool  # duniverse/ is what it should be already
 
 
-def plan(sources: Sequence[LockedSource], project: Path, *, force: bool = False) -> Plan:
+def plan(lock: Lock, project: Path, *, force: bool = False) -> Plan:
     """Compare duniverse/ with the lock; reads files only where sizes or times are not as they were left.
 
     Raises:
         DuniverseError: something in duniverse/ was changed or added by hand (unless ``force``: then it
             will be replaced), it is no folder, or the lock names an impossible directory.
     """
-    _refuse_clashes(sources)
+    sources = {source.directory: source for source in lock.sources}
+    _refuse_clashes(lock.sources)
     duniverse = project / DUNIVERSE
     _refuse_what_is_no_folder(duniverse)
     state = _state(duniverse, force=force)
-    wanted = {source.directory: source_digest(source) for source in sources}
     # What no checksum and no tree tells is asked for anew, until some pull has recorded it.
-    unknown = {source.directory for source in sources if source.unverified and not source.tree}
+    unknown = {source.directory for source in lock.sources if source.unverified and not source.tree}
     intact = {name for name, vendored in state.items() if _intact(duniverse / name, vendored)}
     lost = {name for name in state if not os.path.lexists(duniverse / name)}
     if not force:
@@ -111,16 +113,16 @@ def plan(sources: Sequence[LockedSource], project: Path, *, force: bool = False)
     kept = {
         name: vendored
         for name, vendored in state.items()
-        if name in intact and wanted.get(name) == vendored.source and name not in unknown
+        if name in intact - unknown and name in sources and is_as_locked(vendored, lock, sources[name])
     }
-    fresh = tuple(source for source in sources if source.directory not in kept)
-    removed = tuple(sorted(state.keys() - wanted.keys()))
+    fresh = tuple(source for source in lock.sources if source.directory not in kept)
+    removed = tuple(sorted(state.keys() - sources.keys()))
     complete = not fresh and not removed and duniverse.is_dir() and not strangers(duniverse, state)
     listed = all(has_list(duniverse, name) for name in kept)
     return Plan(fresh, kept, removed, complete and listed and not own_files_changed(duniverse))
 
 
-def vendor(plan: Plan, project: Path, means: Means, bring: Bring, check: Check) -> Vendoring:
+def vendor(plan: Plan, lock: Lock, project: Path, means: Means, bring: Bring, check: Check) -> Vendoring:
     """Carry ``plan`` out: make the new tree aside, ``check`` it, then have it take the place of duniverse/.
 
     Args:
@@ -134,8 +136,9 @@ def vendor(plan: Plan, project: Path, means: Means, bring: Bring, check: Check) 
         new = begin(project)
         try:
             vendoring = _fill(new, plan, project, means, bring)
-            check(new, vendoring.directories)
-            for name, text in {**_OWN_FILES, STATE: state_text(vendoring.directories)}.items():
+            directories = _without_copies(new, plan, lock, vendoring.directories)
+            check(new, directories)
+            for name, text in {**_OWN_FILES, STATE: state_text(directories)}.items():
                 (new / name).write_text(text, encoding="utf-8", newline="")
                 (new / name).chmod(0o644)
             finish(project)
@@ -146,7 +149,7 @@ def vendor(plan: Plan, project: Path, means: Means, bring: Bring, check: Check) 
         raise DuniverseError(
             f"the new tree cannot be written: {error.strerror or error}", place=str(error.filename or project)
         ) from error
-    return vendoring
+    return replace(vendoring, directories=directories)
 
 
 def prepare_aside(
@@ -213,6 +216,19 @@ def _finished(
             progress.finished(name)
     raise_together("sources could not be prepared", errors)
     return directories
+
+
+def _without_copies(
+    new: Path, plan: Plan, lock: Lock, directories: Mapping[str, Vendored]
+) -> Mapping[str, Vendored]:
+    """Hide in what was placed what its sources vendor themselves and is locked from elsewhere."""
+    hidden: dict[str, Vendored] = {}
+    for source in plan.fresh:
+        vendored = directories[source.directory]
+        names = copies_to_hide(lock, source, vendored.shown.nested)
+        if names:
+            hidden[source.directory] = hidden_in(new, vendored, source, names)
+    return {**directories, **hidden}
 
 
 def _result(outcome: Future[Vendored | None] | None) -> Vendored | None:

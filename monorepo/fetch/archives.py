@@ -2,7 +2,7 @@
 
 Invariants: an entry appears complete or not at all (written aside, renamed); it is named by one listed
 checksum and verified against all of them whenever it is used, so a damaged one is never believed; one process
-at a time brings one entry.
+at a time brings one entry. What is cut off half-way stays aside, to be gone on with.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
-from monorepo.errors import FetchError
-from monorepo.fetch.checksums import Checksum, verify_file
+from monorepo.errors import FetchError, without_logins
+from monorepo.fetch.checksums import Checksum, Verifier, feed_file, verify_file
 
 
 class ArchiveCache:
@@ -43,15 +42,11 @@ class ArchiveCache:
         from filelock import FileLock
 
         name = f"{checksums[0].algorithm}-{checksums[0].digest}"
-        part = self._incoming / name
         lock = self._incoming / f"{name}.lock"
         try:
             self._incoming.mkdir(parents=True, exist_ok=True)
             with FileLock(lock, thread_local=False):
-                try:
-                    yield Entry(part, self.path(checksums))
-                finally:
-                    part.unlink(missing_ok=True)
+                yield Entry(self._incoming / name, self.path(checksums))
                 # Whoever waits for this lock finds the entry in its place, so the file has served.
                 lock.unlink(missing_ok=True)
         except OSError as error:
@@ -59,21 +54,64 @@ class ArchiveCache:
 
 
 class Entry:
-    """An entry of the cache that is being brought."""
+    """An entry of the cache that is being brought.
 
-    def __init__(self, part: Path, path: Path) -> None:
-        self._part = part
+    What came so far is in ``incoming``.part and survives whatever ends the process; ``incoming``.from says of
+    which state of which document it is a part, where the server gave that a name.
+    """
+
+    def __init__(self, incoming: Path, path: Path) -> None:
+        self._part = incoming.with_name(f"{incoming.name}.part")
+        self._from = incoming.with_name(f"{incoming.name}.from")
         self._path = path
 
-    def write(self, fill: Callable[[BinaryIO], None]) -> None:
-        """Have ``fill`` write the bytes aside; they count only once `keep` is called."""
-        with self._part.open("wb") as file:
-            fill(file)
+    def read_into(self, verifier: Verifier) -> int:
+        """Feed ``verifier`` all that came so far; the count of bytes."""
+        try:
+            return feed_file(self._part, verifier)
+        except FileNotFoundError:
+            return 0
+
+    def validator(self, url: str) -> str:
+        """What was noted when the part was begun, where it was from ``url``; else empty."""
+        try:
+            begun_from, _, validator = self._from.read_text(encoding="utf-8").partition("\n")
+        except (FileNotFoundError, UnicodeDecodeError):
+            return ""
+        return validator if begun_from == without_logins(url) else ""
+
+    def begin(self, url: str, validator: str) -> None:
+        """Forget what came so far: what comes now is the document at ``url`` from its start."""
+        self.discard()
+        if validator:
+            self._from.write_text(f"{without_logins(url)}\n{validator}", encoding="utf-8", newline="")
+
+    @contextmanager
+    def adding(self) -> Iterator[Callable[[bytes], None]]:
+        """Adds to what came so far, at once, so that nothing is lost with the process."""
+        with self._part.open("ab") as file:
+
+            def add(chunk: bytes) -> None:
+                file.write(chunk)
+                file.flush()
+
+            yield add
+
+    def discard(self) -> None:
+        """Forget what came so far."""
+        self._part.unlink(missing_ok=True)
+        self._from.unlink(missing_ok=True)
+
+    @property
+    def part(self) -> Path:
+        """The file with what came so far."""
+        return self._part
 
     def keep(self) -> Path:
-        """The bytes that were written are right: put them where `ArchiveCache.find` looks."""
+        """All came, and it is right: put it where `ArchiveCache.find` looks."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._part.replace(self._path)
+        self._from.unlink(missing_ok=True)
         return self._path
 
 

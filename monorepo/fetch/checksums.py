@@ -93,7 +93,15 @@ class Verifier:
 def verify_file(path: Path, expected: Iterable[Checksum]) -> tuple[Mismatch, ...]:
     """The checksums that the file at ``path`` does not have."""
     verifier = Verifier(expected)
+    feed_file(path, verifier)
+    return verifier.mismatches()
+
+
+def feed_file(path: Path, verifier: Verifier) -> int:
+    """Feed ``verifier`` the file at ``path``; the count of bytes."""
+    size = 0
     with path.open("rb", buffering=0) as file:
         while chunk := file.read(_BLOCK):
             verifier.feed(chunk)
-    return verifier.mismatches()
+            size += len(chunk)
+    return size

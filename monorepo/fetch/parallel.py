@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import zip_longest
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
@@ -14,7 +16,8 @@ from monorepo.errors import MonoError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_GRACE = 0.5  # seconds that threads have to clean up after an interruption
+_POLL = 0.1  # seconds after which a thread that waits looks whether anybody wants it to
+_GRACE = 0.2  # seconds that threads have to clean up after an interruption
 
 
 class StoppedError(Exception):
@@ -41,13 +44,46 @@ class Stop:
             raise StoppedError
 
 
+class Turns:
+    """Lets ``most`` threads work at a time, and ``each`` of them with any one host."""
+
+    def __init__(self, most: int, each: int) -> None:
+        self._most = most
+        self._each = each
+        self._taken: Counter[str] = Counter()
+        self._given_back = threading.Condition()
+
+    @contextmanager
+    def turn(self, host: str, stop: Stop) -> Iterator[None]:
+        """Wait until this thread may work with ``host``; raises `StoppedError` as ``stop`` does."""
+        with self._given_back:
+            while self._taken.total() >= self._most or self._taken[host] >= self._each:
+                self._given_back.wait(_POLL)
+                stop.check()
+            self._taken[host] += 1
+        try:
+            yield
+        finally:
+            with self._given_back:
+                self._taken[host] -= 1
+                self._given_back.notify_all()
+
+
+def taking_turns(items: Iterable[Item], group: Callable[[Item], str]) -> list[Item]:
+    """``items``, the first of each group, then the second of each, and so on."""
+    groups: dict[str, list[Item]] = {}
+    for item in items:
+        groups.setdefault(group(item), []).append(item)
+    return [item for round_ in zip_longest(*groups.values()) for item in round_ if item is not None]
+
+
 def in_parallel(
     work: Callable[[Item, Stop], Result], items: Sequence[Item], threads: int
 ) -> list[Result | MonoError]:
     """What ``work`` makes of each item, in the order of ``items``.
 
     Expected failures stand in the place of results, so that one does not hide another; anything else is
-    raised at once. Threads are daemons: an interruption gives them half a second, then leaves them behind.
+    raised at once. Threads are daemons: an interruption gives them a moment, then leaves them behind.
     """
     stop = Stop()
     results: dict[int, Result | MonoError] = {}

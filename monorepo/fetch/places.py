@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from monorepo.errors import FetchError
 from monorepo.fetch.checksums import Checksum, parse_checksums
-from monorepo.lock.model import LockedSource
+from monorepo.lock.model import ExtraSource, LockedSource
+
+SWHID_URL = "https://swhid.opam.ocaml.org/"
+"""How opam writes that Software Heritage may have a source: this and its SWHID. It is no address to ask."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file to fetch: where it was released, what it must hash to, and which packages want it."""
+    """One file to fetch: where it was released, what it must hash to, and which packages want it.
+
+    ``swhids`` are identifiers of what it unpacks to, by which Software Heritage may have that.
+    """
 
     name: str
     url: str
     mirrors: tuple[str, ...]
     checksums: tuple[Checksum, ...]
     packages: tuple[str, ...]
+    swhids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,11 @@ class Place:
 
     url: str
     mirror: str | None = None
+
+    @property
+    def host(self) -> str:
+        """Whom it is asked of; empty for this machine."""
+        return host_of(self.url)
 
 
 def documents_of(sources: Iterable[LockedSource]) -> list[Document]:
@@ -41,18 +53,30 @@ def documents_of(sources: Iterable[LockedSource]) -> list[Document]:
     found: dict[tuple[Checksum, ...], Document] = {}
     for source in sources:
         refuse_unpinned(source)
-        wanted = [] if source.commit else [(source.directory, source.url, source.mirrors, source.checksums)]
-        wanted += [
-            (f"{source.directory}/{extra.file}", extra.url, extra.mirrors, extra.checksums)
-            for extra in source.extra_sources
-        ]
-        for name, url, mirrors, listed in wanted:
-            if not listed:
-                raise _unpinned(source, url)
-            checksums = parse_checksums(listed)
-            document = Document(name, url, mirrors, checksums, source.packages)
-            found[checksums] = _together(found[checksums], document) if checksums in found else document
+        wanted = [] if source.commit else [_archive_of(source)]
+        for document in (*wanted, *(_extra_of(source, extra) for extra in source.extra_sources)):
+            same = found.get(document.checksums)
+            found[document.checksums] = _together(same, document) if same else document
     return list(found.values())
+
+
+def _archive_of(source: LockedSource) -> Document:
+    urls = (source.url, *source.mirrors)
+    return Document(
+        source.directory,
+        source.url,
+        tuple(url for url in source.mirrors if not url.startswith(SWHID_URL)),
+        parse_checksums(source.checksums),
+        source.packages,
+        tuple(url.removeprefix(SWHID_URL) for url in urls if url.startswith(SWHID_URL)),
+    )
+
+
+def _extra_of(source: LockedSource, extra: ExtraSource) -> Document:
+    if not extra.checksums:
+        raise _unpinned(source, extra.url)
+    name = f"{source.directory}/{extra.file}"
+    return Document(name, extra.url, extra.mirrors, parse_checksums(extra.checksums), source.packages)
 
 
 def _together(first: Document, second: Document) -> Document:
@@ -62,6 +86,7 @@ def _together(first: Document, second: Document) -> Document:
         first,
         mirrors=tuple(url for url in urls if url != first.url),
         packages=tuple(dict.fromkeys((*first.packages, *second.packages))),
+        swhids=tuple(dict.fromkeys((*first.swhids, *second.swhids))),
     )
 
 
@@ -94,7 +119,22 @@ def places_of(document: Document, archive_mirrors: Sequence[str]) -> list[Place]
         for base in archive_mirrors
         for checksum in document.checksums
     ]
-    return [*by_checksum, Place(document.url), *(Place(url) for url in document.mirrors)]
+    own = [Place(url) for url in (document.url, *document.mirrors) if not url.startswith(SWHID_URL)]
+    return [*by_checksum, *own]
+
+
+def host_of(url: str) -> str:
+    """The host and port that ``url`` names, empty where it names none."""
+    parts = _split(url)
+    return "" if parts is None else parts.netloc.rpartition("@")[2]
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of ``url``, None where it is none."""
+    try:
+        return urlsplit(url)
+    except ValueError:  # brackets that do not match
+        return None
 
 
 def git_address(url: str) -> str:
@@ -110,10 +150,10 @@ def local_path(url: str) -> Path | None:
     """
     if url.startswith("/"):
         return Path(url)
-    parts = urlsplit(url)
-    if parts.scheme in ("http", "https") and parts.netloc:
+    parts = _split(url)
+    if parts and parts.scheme in ("http", "https") and parts.netloc:
         return None
-    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
+    if parts and parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
         return Path(unquote(parts.path))
     raise FetchError(
         "mono cannot fetch from such a url",

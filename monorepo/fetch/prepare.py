@@ -15,18 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monorepo.duniverse.expose import Shown, expose
+from monorepo.duniverse.intruders import remove_all_intruders, remove_intruders
 from monorepo.duniverse.stamp import Sealed, seal
 from monorepo.errors import DuniverseError, FetchError, MonoError
 from monorepo.fetch.checksums import Checksum, parse_checksums
 from monorepo.fetch.places import git_address, packages_and
-from monorepo.fetch.tree import inside, remove, safe_path
+from monorepo.fetch.tree import inside, safe_path
 from monorepo.fetch.unpack import single_folder, unpack
 from monorepo.lock.model import LockedSource, Substitution
 from monorepo.ports import Git
 from solver.interpolation import replace_variables
-
-REMOVED = ("_build", "_opam", ".git", "duniverse", "dune-workspace")
-"""What is removed from the top of every source: another build's leavings, and what makes it a workspace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def prepare(
             writing the files.
     """
     try:
-        top = _materialize(source, aside, archives, git)
+        top, unpacked = _materialize(source, aside, archives, git)
         if source.subpath:
             top = _subfolder(top, source.subpath)
         remove_intruders(top)
@@ -70,9 +68,9 @@ def prepare(
         for substitution in source.substitutions:
             if substitution.file not in source.patches:
                 _substitute(substitution, top)
-        remove_intruders(top)
+        remove_all_intruders(top, source.packages)
         shown = expose(top, source.packages)
-        sealed = seal(top)
+        sealed = seal(top, _below(top, aside, unpacked))
         top.rename(folder)
         return Prepared(sealed, shown)
     except MonoError as error:
@@ -84,20 +82,22 @@ def prepare(
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def remove_intruders(folder: Path) -> None:
-    """Take out of ``folder`` what `REMOVED` lists."""
-    for name in REMOVED:
-        remove(folder / name)
-
-
 def _materialize(
     source: LockedSource, aside: Path, archives: Mapping[tuple[Checksum, ...], Path], git: Git
-) -> Path:
+) -> tuple[Path, Mapping[str, str]]:
+    """The top of the source, and what `unpack` tells of an archive."""
     if source.commit:
         git.export(git_address(source.url), source.commit, aside)
-        return aside
-    unpack(archives[parse_checksums(source.checksums)], aside)
-    return single_folder(aside)
+        return aside, {}
+    digests = unpack(archives[parse_checksums(source.checksums)], aside)
+    return single_folder(aside), digests
+
+
+def _below(top: Path, aside: Path, unpacked: Mapping[str, str]) -> Mapping[str, str]:
+    """What ``unpacked``, which is relative to ``aside``, tells of files in ``top``, relative to that."""
+    inner = os.path.relpath(os.path.realpath(top), os.path.realpath(aside))
+    start = "" if inner == "." else f"{inner}/"
+    return {path.removeprefix(start): digest for path, digest in unpacked.items() if path.startswith(start)}
 
 
 def _subfolder(top: Path, subpath: str) -> Path:
@@ -134,6 +134,7 @@ def _add_extras(
 def _put(content: bytes, top: Path, name: str) -> None:
     path = inside(top, name)
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # what was unpacked is read-only
     path.write_bytes(content)
 
 
@@ -155,6 +156,7 @@ def _substitute(substitution: Substitution, top: Path) -> None:
         raise DuniverseError(f"{substitution.file}.in, which is to become {substitution.file}, is missing")
     text = os.fsdecode(template.read_bytes())
     path = inside(top, substitution.file)
+    path.unlink(missing_ok=True)
     path.write_bytes(os.fsencode(replace_variables(text, dict(substitution.variables))))
     path.chmod(template.stat().st_mode)
 

@@ -12,14 +12,15 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import BinaryIO
 
 from monorepo.errors import FetchError
+from monorepo.fetch.decompress import Readable
 
 _BLOCK = 512
 _CHUNK = 1 << 20
 _LONGEST_HEADER = 1 << 20
 _EMPTY = bytes(_BLOCK)
+_DECOMPRESSORS = frozenset({"zlib", "_lzma"})
 
 
 class Kind(Enum):
@@ -57,7 +58,7 @@ class TarReader:
     Raises FetchError where the archive is damaged or has an entry that no source should have.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: Readable) -> None:
         self._stream = stream
         self._left = 0  # bytes of the current member that are still to come, its padding included
 
@@ -135,13 +136,14 @@ class TarReader:
         return data
 
     def _stream_read(self, size: int) -> bytes:
-        from lzma import LZMAError
-        from zlib import error as zlib_error
-
         try:
             return self._stream.read(size)
-        except (OSError, EOFError, zlib_error, LZMAError) as error:
+        except (OSError, EOFError) as error:
             raise _damaged(str(error)) from error
+        except Exception as error:
+            if type(error).__module__ in _DECOMPRESSORS:  # not imported for what is not used
+                raise _damaged(str(error)) from error
+            raise
 
 
 def _padded(size: int) -> int:

@@ -2,11 +2,12 @@
 
 How that is kept: a name is relative and has no ``..``; symbolic links are made last, so that no file is
 written through one; and a link counts only if what it leads to, every other link followed, is inside.
-Everything gets the same time and one of two modes, so the same content gives the same tree everywhere.
+Everything gets the same time, and files are read-only with one of two modes, less what the umask takes away.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import stat
@@ -20,7 +21,7 @@ EPOCH = 315_532_800  # 1980-01-01, the earliest time that every archive format c
 TIMES = (EPOCH * 10**9, EPOCH * 10**9)
 """The one time of everything, as `os.utime` takes it."""
 _DEEPEST = 256
-_WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ class TreeWriter:
         self._entries = 0
         self._bytes = 0
         self._folders = {""}
-        self._files: set[str] = set()
+        self.digests: dict[str, str] = {}
+        """The sha256 of every file, in hex digits, by its path."""
         self._links: dict[str, str] = {}
 
     def folder(self, name: str) -> None:
@@ -74,23 +76,26 @@ class TreeWriter:
 
     def file(self, name: str, chunks: Iterable[bytes], *, executable: bool) -> None:
         path = self._place(name)
-        self._files.add(path)
-        descriptor = os.open(f"{self._root}/{path}", _WRITE, 0o600)
+        if path in self.digests:
+            Path(self._root, path).unlink()
+        digest = hashlib.sha256()
+        descriptor = os.open(f"{self._root}/{path}", _WRITE, 0o555 if executable else 0o444)
         try:
             for chunk in chunks:
                 self._bytes += len(chunk)
                 if self._bytes > self._limits.bytes:
                     raise FetchError(f"it unpacks to more than {self._limits.bytes} bytes", place=name)
+                digest.update(chunk)
                 write_all(descriptor, chunk)
-            os.fchmod(descriptor, 0o755 if executable else 0o644)
             os.utime(descriptor, ns=TIMES)
         finally:
             os.close(descriptor)
+        self.digests[path] = digest.hexdigest()
 
     def hardlink(self, name: str, target: str) -> None:
         """A second name for a file that is there already; made as a copy."""
         source = safe_path(target)
-        if source not in self._files:
+        if source not in self.digests:
             raise FetchError(f"a link to {target!r}, which is no file of this source, is refused", place=name)
         if source == safe_path(name):
             return
@@ -102,9 +107,9 @@ class TreeWriter:
         if target.startswith("/") or "\0" in target or not target:
             raise FetchError(f"a link to {target!r} leaves its folder and is refused", place=name)
         path = self._place(name)
-        if path in self._files:
+        if path in self.digests:
             Path(self._root, path).unlink()
-            self._files.remove(path)
+            del self.digests[path]
         self._links[path] = target
 
     def close(self) -> None:
@@ -135,7 +140,7 @@ class TreeWriter:
     def _make_folders(self, path: str) -> None:
         if path in self._folders:
             return
-        if path in self._files or path in self._links:
+        if path in self.digests or path in self._links:
             raise FetchError("is both a folder and something else", place=path)
         self._make_folders(path.rpartition("/")[0])
         Path(self._root, path).mkdir(0o755)

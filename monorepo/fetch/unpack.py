@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, BinaryIO
 
 from monorepo.errors import FetchError
+from monorepo.fetch.decompress import Decompressed, Gzip, Readable
 from monorepo.fetch.tar import Kind, TarReader
 from monorepo.fetch.tree import Limits, TreeWriter
 
@@ -17,10 +18,13 @@ _LONGEST_LINK = 4096
 _USTAR = slice(257, 262)
 
 
-def unpack(archive: Path, folder: Path, limits: Limits | None = None) -> None:
+def unpack(archive: Path, folder: Path, limits: Limits | None = None) -> Mapping[str, str]:
     """Unpack ``archive`` (tar, plain or with gzip, bzip2 or xz; or zip) into ``folder``, absent or empty.
 
-    Files get the mode 644, or 755 where their owner may execute them, and one fixed time.
+    Files get the mode 444, or 555 where their owner may execute them, and one fixed time.
+
+    Returns:
+        The sha256 of every file, in hex digits, by its path in ``folder``.
 
     Raises:
         FetchError: the format is unknown, the archive damaged or too big, or an entry would leave the folder,
@@ -33,9 +37,9 @@ def unpack(archive: Path, folder: Path, limits: Limits | None = None) -> None:
         if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
             _unpack_zip(file, writer)
         else:
-            with _decompressed(file, start) as stream:
-                _unpack_tar(stream, writer)
+            _unpack_tar(_decompressed(file, start), writer)
         writer.close()
+        return writer.digests
 
 
 def single_folder(folder: Path) -> Path:
@@ -46,19 +50,17 @@ def single_folder(folder: Path) -> Path:
     return folder
 
 
-def _decompressed(file: BinaryIO, start: bytes) -> IO[bytes]:
+def _decompressed(file: BinaryIO, start: bytes) -> Readable:
     if start.startswith(b"\x1f\x8b"):
-        import gzip
-
-        return cast("IO[bytes]", gzip.open(file))
+        return Decompressed(file, Gzip)
     if start.startswith(b"BZh"):
         import bz2
 
-        return cast("IO[bytes]", bz2.open(file))
+        return Decompressed(file, bz2.BZ2Decompressor)
     if start.startswith(b"\xfd7zXZ\0"):
         import lzma
 
-        return cast("IO[bytes]", lzma.open(file))
+        return Decompressed(file, lzma.LZMADecompressor)
     if start[_USTAR] == b"ustar":
         return file
     if start.startswith(b"\x28\xb5\x2f\xfd"):
@@ -70,8 +72,8 @@ def _decompressed(file: BinaryIO, start: bytes) -> IO[bytes]:
     )
 
 
-def _unpack_tar(stream: IO[bytes], writer: TreeWriter) -> None:
-    reader = TarReader(cast("BinaryIO", stream))
+def _unpack_tar(stream: Readable, writer: TreeWriter) -> None:
+    reader = TarReader(stream)
     for member in reader:
         if member.kind is Kind.FILE:
             writer.file(member.name, reader.content(member), executable=member.executable)

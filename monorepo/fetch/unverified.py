@@ -7,7 +7,6 @@ whenever its directory is made, never taken from the cache because something lie
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -17,12 +16,15 @@ from typing import IO
 
 from monorepo.errors import FetchError, TemporaryError
 from monorepo.fetch.archives import ArchiveCache
+from monorepo.fetch.bringing import body_of
 from monorepo.fetch.checksums import Checksum
-from monorepo.fetch.download import body_of, raise_together
-from monorepo.fetch.places import packages_and
+from monorepo.fetch.download import raise_together
+from monorepo.fetch.places import SWHID_URL, packages_and
 from monorepo.fetch.progress import Progress
 from monorepo.lock.model import LockedSource
 from monorepo.ports import Http
+
+_BLOCK = 1 << 18
 
 
 def pin_unverified(
@@ -53,7 +55,7 @@ def pin_unverified(
 
 def _pinned(source: LockedSource, cache: ArchiveCache, http: Http) -> LockedSource:
     failures: list[str] = []
-    for url in (source.url, *source.mirrors):
+    for url in (url for url in (source.url, *source.mirrors) if not url.startswith(SWHID_URL)):
         with TemporaryFile() as file:
             try:
                 checksum = _receive(url, http, file)
@@ -63,7 +65,10 @@ def _pinned(source: LockedSource, cache: ArchiveCache, http: Http) -> LockedSour
             with cache.bringing((checksum,)) as entry:
                 if cache.find((checksum,)) is None:
                     file.seek(0)
-                    entry.write(lambda kept: shutil.copyfileobj(file, kept))
+                    entry.begin(url, "")
+                    with entry.adding() as add:
+                        while block := file.read(_BLOCK):
+                            add(block)
                     entry.keep()
             return replace(source, checksums=(str(checksum),))
     raise FetchError(
@@ -85,10 +90,10 @@ def _receive_once(url: str, http: Http, file: IO[bytes]) -> Checksum:
     file.seek(0)
     file.truncate()
     total = hashlib.sha256()
-    with body_of(url, http) as (length, chunks):
-        for chunk in chunks:
+    with body_of(url, http) as body:
+        for chunk in body.chunks():
             total.update(chunk)
             file.write(chunk)
-    if length is not None and file.tell() != length:
-        raise TemporaryError(f"the body ends after {file.tell()} of {length} bytes", place=url)
+    if body.length is not None and file.tell() != body.length:
+        raise TemporaryError(f"the body ends after {file.tell()} of {body.length} bytes", place=url)
     return Checksum("sha256", total.hexdigest())

@@ -254,9 +254,9 @@ class _Index:
         if name in self.pins:
             return (self.pins[name].package,)
         found: list[Package | Unreadable] = []
-        for version, _ in self.stack.versions(name):
+        for version, repository in self.stack.versions(name):
             try:
-                found.append(self.stack.package(name, version))
+                found.append(repository.package(name, version.text))
             except PackageUnreadable as error:
                 found.append(Unreadable(name, version, error.reason))
         return found

@@ -68,6 +68,7 @@ def compose_lock(
         sources=sources,
         system_packages=tuple(composer.system_packages()),
         archive_mirrors=archive_mirrors,
+        software_heritage=project.software_heritage,
         asked=tuple(map(write, project.request.requires)),
         constraints=tuple(
             write(Dependency(bound.name, bound.condition)) for bound in project.request.restrictions

@@ -30,7 +30,7 @@ class Difference:
 
 _OTHERS = (
     *("project", "roots", "asked", "constraints", "variables", "targets"),
-    *("archive_mirrors", "system_packages", "inputs"),
+    *("archive_mirrors", "software_heritage", "system_packages", "inputs"),
 )
 
 

@@ -152,6 +152,7 @@ class Lock:
         constraints: the user's bounds, in mono's notation.
         variables: opam variables that the project set; those that hold on a target are the target's own.
         archive_mirrors: base urls in opam's cache layout, asked by checksum before a source's own url.
+        software_heritage: the base url of an interface of Software Heritage, asked last; empty for none.
         preparation: the number of the rules that the recorded trees were prepared by, 0 where there are none.
     """
 
@@ -165,6 +166,7 @@ class Lock:
     sources: tuple[LockedSource, ...]
     system_packages: tuple[SystemPackages, ...] = ()
     archive_mirrors: tuple[str, ...] = ()
+    software_heritage: str = ""
     asked: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
     preparation: int = 0

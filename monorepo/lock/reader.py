@@ -9,7 +9,7 @@ from pathlib import Path
 
 from monorepo.document import Table, decode, read_document, refusing
 from monorepo.errors import LockError
-from monorepo.lock.format import FILE, READABLE, REVISION, canonical
+from monorepo.lock.format import FILE, FORMAT, READABLE, REVISION, canonical
 from monorepo.lock.model import (
     ExtraFile,
     ExtraSource,
@@ -59,9 +59,11 @@ def read_lock(text: str, place: str) -> Lock:
 
 
 def _revision(top: Table) -> int:
+    format_, revision = top.number("format"), top.number("revision")
+    if (format_, revision) == (FORMAT, REVISION):
+        return revision  # as this mono writes it: most locks are
     from packaging.specifiers import SpecifierSet
 
-    format_, revision = top.number("format"), top.number("revision")
     if format_ < 0 or revision < 0 or not SpecifierSet(READABLE).contains(f"{format_}.{revision}"):
         reason = f"this lock is of format {format_}, and this mono reads {READABLE}"
         raise top.unacceptable("format", reason, "update mono, or run mono lock --upgrade to choose all anew")
@@ -78,8 +80,8 @@ class _Reader:
         self._only(
             top,
             *("format", "revision", "project", "inputs", "preparation", "roots", "asked", "constraints"),
-            *("archive-mirrors", "variables", "repositories", "targets", "packages", "sources"),
-            "system-packages",
+            *("archive-mirrors", "software-heritage", "variables", "repositories", "targets", "packages"),
+            *("sources", "system-packages"),
         )
         return Lock(
             project=top.text("project"),
@@ -92,6 +94,7 @@ class _Reader:
             sources=tuple(self._source(table) for table in top.tables("sources")),
             system_packages=tuple(self._system_packages(table) for table in top.tables("system-packages")),
             archive_mirrors=top.texts("archive-mirrors"),
+            software_heritage=top.text("software-heritage") if "software-heritage" in top else "",
             asked=top.texts("asked"),
             constraints=top.texts("constraints"),
             preparation=_preparation(top),

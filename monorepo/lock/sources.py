@@ -36,11 +36,15 @@ class Metadata:
     ) -> None:
         self._own = dict(roots) | {name: pin.opam_file for name, pin in pins.items()}
         self._stack = stack
+        self._preparations: dict[str, Preparation] = {}
 
     def preparation(self, package: Package) -> Preparation:
         """How the source of ``package`` is prepared, and what it wants of the system."""
-        own = self._own.get(package.name)
-        return read_preparation(own or self._stack.opam_file(package.name, package.version))
+        known = self._preparations.get(package.identity)
+        if known is None:
+            file = self._own.get(package.name) or self._stack.opam_file(package.name, package.version)
+            known = self._preparations[package.identity] = read_preparation(file)
+        return known
 
     def extra_file(self, package: Package, name: str) -> bytes:
         """A file that the repository of ``package`` carries for it.

@@ -73,6 +73,7 @@ def _document(lock: Lock) -> Row:
                 "asked": lock.asked,
                 "constraints": lock.constraints,
                 "archive-mirrors": lock.archive_mirrors,
+                "software-heritage": lock.software_heritage,
                 "variables": dict(lock.variables),
                 "repositories": [_repository(repository) for repository in lock.repositories],
                 "targets": [_target(target) for target in lock.targets],

@@ -11,14 +11,13 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from monorepo.document import Table, nearest_hint
 from monorepo.errors import TargetError
 from monorepo.targets.definition import Check, Target
 
-_DATA = files("monorepo.targets").joinpath("data")
+_DATA = Path(__file__).with_name("data")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CONTEXT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -95,16 +94,12 @@ def _from_data(name: str, data: Mapping[str, object]) -> Target:
 @cache
 def _data_files() -> frozenset[str]:
     """Names of the data files that are targets themselves."""
-    return frozenset(entry.name.removesuffix(".toml") for entry in _DATA.iterdir() if _is_toml(entry))
-
-
-def _is_toml(entry: Traversable) -> bool:
-    return entry.is_file() and entry.name.endswith(".toml")
+    return frozenset(entry.stem for entry in _DATA.glob("*.toml"))
 
 
 @cache
 def _data(name: str) -> Mapping[str, object]:
-    return tomllib.loads(_DATA.joinpath(f"{name}.toml").read_text(encoding="utf-8"))
+    return tomllib.loads((_DATA / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def _changed(base: Target, name: str, table: Table) -> Target:

@@ -58,4 +58,5 @@ def _step(command: str, mono: Program, folder: Path) -> Iterator[str]:
 def _lasting(output: str, folder: Path) -> list[str]:
     """The lines of ``output`` without what differs from run to run."""
     output = output.replace(str(folder), "FOLDER")
+    output = re.sub(r'"seconds": [0-9.]+', '"seconds": N.N', output)
     return re.sub(r"\b[0-9]+\.[0-9] s\b", "N.N s", output).splitlines()

@@ -21,7 +21,8 @@ def main() -> None:
         sources.append(LockedSource(name, url, (name,), checksums=(f"sha256={digest}",)))
     with HttpClient() as http:
         print("pulling", flush=True)
-        print(pull(lock(*sources), project, cache, http, GitClones(cache), ProcessWorkers(2)))
+        report = pull(lock(*sources), project, cache, http, GitClones(cache), ProcessWorkers(2))
+        print("pulled" if report.made else "up to date")
 
 
 if __name__ == "__main__":

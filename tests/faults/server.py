@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -13,12 +14,20 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 class FaultyServer:
-    """Answers each path with the next of its answers; the last one stays. ``asked`` lists the paths in order."""
+    """Answers each path with the next of its answers; the last one stays.
+
+    ``asked`` lists the paths in order, ``headers`` those of each question, ``connections`` counts, and
+    ``busiest`` is how many were answered at once.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.answers: dict[str, list[Answer]] = {}
         self.asked: list[str] = []
+        self.headers: list[Mapping[str, str]] = []
+        self.connections = 0
+        self.busy = self.busiest = 0
+        self._lock = threading.Lock()
         self.released = threading.Event()
 
     def on(self, path: str, *answers: Answer) -> str:
@@ -26,8 +35,21 @@ class FaultyServer:
         self.answers[path] = list(answers)
         return self.url + path
 
-    def next(self, path: str) -> Answer:
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Counts how many are answered at a time."""
+        with self._lock:
+            self.busy += 1
+            self.busiest = max(self.busiest, self.busy)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.busy -= 1
+
+    def next(self, path: str, headers: Mapping[str, str]) -> Answer:
         self.asked.append(path)
+        self.headers.append(dict(headers))
         answers = self.answers.get(path)
         if not answers:
             return status(404)
@@ -57,9 +79,44 @@ def truncated(content: bytes, kept: int) -> Answer:
     return answer
 
 
+def ranged(content: bytes, *, kept: int | None = None, **headers: str) -> Answer:
+    """Answers Range and If-Range as a good server does; says at most ``kept`` bytes, then hangs up."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        asked = handler.headers.get("Range", "")
+        condition = handler.headers.get("If-Range")
+        start = 0
+        if asked and condition in (None, headers.get("ETag"), headers.get("Last_Modified")):
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+        if start >= len(content) and asked:
+            status(416, Content_Range=f"bytes */{len(content)}")(handler)
+            return
+        handler.send_response(206 if start else 200)
+        if start:
+            handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("Content-Length", str(len(content) - start))
+        handler.end_headers()
+        handler.wfile.write(content[start:] if kept is None else content[start : start + kept])
+        handler.close_connection = kept is not None
+
+    return answer
+
+
+def slowly(answer: Answer, pause: float = 0.02) -> Answer:
+    """The same, after a while."""
+
+    def later(handler: BaseHTTPRequestHandler) -> None:
+        time.sleep(pause)
+        answer(handler)
+
+    return later
+
+
 def status(code: int, **headers: str) -> Answer:
     def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(code)
+        handler.send_response_only(code)
         for name, value in headers.items():
             handler.send_header(name.replace("_", "-"), value)
         handler.send_header("Content-Length", "0")
@@ -111,9 +168,17 @@ def faulty_server() -> Iterator[FaultyServer]:
 
         def do_GET(self) -> None:
             try:
-                faulty.next(self.path)(self)
+                with faulty.answering():
+                    faulty.next(self.path, self.headers)(self)
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def setup(self) -> None:
+            faulty.connections += 1
+            super().setup()
 
         def finish(self) -> None:
             if not self.connection._closed:  # type: ignore[attr-defined]

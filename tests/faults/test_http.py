@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from monorepo.adapters.http import HttpClient, Timeouts
-from monorepo.errors import FetchError, TemporaryError
+from monorepo.errors import AbsentError, FetchError, TemporaryError
 from tests.faults.server import (
     Answer,
     FaultyServer,
@@ -19,6 +20,7 @@ from tests.faults.server import (
     hanging,
     redirect,
     reset,
+    slowly,
     status,
     truncated,
 )
@@ -84,9 +86,10 @@ def test_a_lasting_fault_is_told_and_the_old_duniverse_stays(
     assert len(server.asked) == tries
     assert tree(tmp_path / "project") == old
     assert [path.name for path in (tmp_path / "project").iterdir()] == ["duniverse"]
-    assert not [
-        name for name in tree(tmp_path / "cache") if not name.endswith(".lock") and "incoming" in name
-    ]
+    left = [name for name in tree(tmp_path / "cache") if name.startswith("incoming/")]
+    assert [name for name in left if not name.endswith(".lock")] == (
+        [f"incoming/{checksum(CONTENT).replace('=', '-')}.part"] if "closed connection" in reason else []
+    )
 
 
 def test_a_server_that_hangs_is_left(tmp_path: Path, server: FaultyServer, http: HttpClient) -> None:
@@ -98,10 +101,18 @@ def test_a_server_that_hangs_is_left(tmp_path: Path, server: FaultyServer, http:
     assert not (tmp_path / "project/duniverse").exists()
 
 
-def test_a_server_that_drips_is_left(server: FaultyServer, http: HttpClient) -> None:
+@pytest.mark.parametrize(
+    ("slowest", "reason"),
+    [(0, "the answer takes longer than 1 seconds"), (100, "fewer than 100 bytes a second come in")],
+)
+def test_a_server_that_drips_is_left(server: FaultyServer, slowest: float, reason: str) -> None:
     url = server.on("/p", dripping(server, CONTENT, 0.1))
     started = time.monotonic()
-    with pytest.raises(TemporaryError, match="takes longer than 1 seconds"), http.stream(url) as answer:
+    with (
+        HttpClient(Timeouts(connect=2, read=0.3, total=1, slowest=slowest)) as http,
+        pytest.raises(TemporaryError, match=reason),
+        http.stream(url) as answer,
+    ):
         list(answer.chunks())
     assert time.monotonic() - started < 3
 
@@ -133,8 +144,95 @@ def test_bytes_are_taken_as_sent(server: FaultyServer, http: HttpClient) -> None
         assert b"".join(answered.chunks()) == CONTENT
 
 
-def test_retry_after_is_data(server: FaultyServer, http: HttpClient) -> None:
-    url = server.on("/p", status(503, Retry_After="7"))
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"Retry_After": "7"}, 7),
+        ({"Retry_After": "Sat, 01 Feb 2020 10:00:09 GMT", "Date": "Sat, 01 Feb 2020 10:00:00 GMT"}, 9),
+        ({"Retry_After": "Sat, 01 Feb 2020 09:00:00 GMT", "Date": "Sat, 01 Feb 2020 10:00:00 GMT"}, 0),
+        ({"Retry_After": "soon"}, None),
+        ({"Retry_After": "9" * 5000}, None),
+        ({"Retry_After": "Mon, 01 Jan 0001 00:00:00 -0000", "Date": "Mon, 99 Foo"}, 0),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_data(
+    server: FaultyServer, http: HttpClient, headers: dict[str, str], wait: float | None
+) -> None:
+    url = server.on("/p", status(503, **headers))
     with pytest.raises(TemporaryError) as failure, http.stream(url):
         pass
-    assert failure.value.wait == 7
+    assert failure.value.wait == wait
+
+
+def test_a_wait_that_is_too_long_ends_it_at_once(
+    tmp_path: Path, server: FaultyServer, http: HttpClient
+) -> None:
+    url = server.on("/p", status(429, Retry_After="3600"))
+    with pytest.raises(FetchError) as failure:
+        pulled(lock(source("p", url, CONTENT)), tmp_path, http)
+    (line,) = failure.value.details
+    assert line.endswith("429 Too Many Requests and asks to wait 3600 seconds, which is too long")
+    assert server.asked == ["/p"]
+
+
+def test_connections_are_kept(tmp_path: Path, server: FaultyServer, http: HttpClient) -> None:
+    """Through redirects and answers that nobody wants; and no host is asked for too much at once."""
+    contents = [tar({"p/a": b"%d" % index}) for index in range(40)]
+    sources = []
+    for index, content in enumerate(contents):
+        server.on(f"/elsewhere/{index}", slowly(body(content)))
+        sources.append(source(f"p{index}", server.on(f"/{index}", redirect(f"/elsewhere/{index}")), content))
+    report = pulled(lock(*sources, mirrors=(f"{server.url}/mirror",)), tmp_path, http)
+    assert report.downloaded == 40
+    assert len(server.asked) == 120
+    assert server.connections <= 8
+    assert 2 < server.busiest <= 8
+
+
+def test_unwanted_answers_are_read_as_they_come_and_not_for_long(
+    server: FaultyServer, http: HttpClient
+) -> None:
+    def called_gzip(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(404)
+        handler.send_header("Content-Encoding", "gzip")
+        handler.send_header("Content-Length", "4")
+        handler.end_headers()
+        handler.wfile.write(b"none")
+
+    def endless(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(404)
+        handler.end_headers()
+        while not server.released.wait(0.05):
+            handler.wfile.write(b"and ")
+
+    for answer in (called_gzip, endless):
+        started = time.monotonic()
+        with pytest.raises(AbsentError), http.stream(server.on("/p", answer)):
+            pass
+        assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("header", ["Content-Length", "Content-Range"])
+def test_absurd_numbers(server: FaultyServer, http: HttpClient, header: str) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(206)
+        handler.send_header(header, "9" * 5000 if header == "Content-Length" else f"bytes 0-1/{'9' * 5000}")
+        handler.end_headers()
+        handler.close_connection = True
+
+    try:
+        with http.stream(server.on("/p", answer)) as answered:
+            assert answered.length is None
+            assert b"".join(answered.chunks()) == b""
+    except TemporaryError as error:
+        assert "connection failed" in error.reason
+
+
+def test_a_dead_host_is_not_asked_patiently_for_everything(
+    tmp_path: Path, server: FaultyServer, http: HttpClient
+) -> None:
+    sources = [source(f"p{index}", server.on(f"/{index}", reset), b"%d" % index) for index in range(40)]
+    with pytest.raises(FetchError, match="40 sources could not be fetched"):
+        pulled(lock(*sources), tmp_path, http)
+    assert 40 < len(server.asked) <= 40 + 32 * 2

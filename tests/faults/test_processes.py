@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.server import FaultyServer, body, dripping, faulty_server, hanging
+from tests.faults.server import FaultyServer, body, faulty_server, hanging
 from tests.monorepo.fetch.sources import checksum, tar, tree
 
 ROOT = Path(__file__).parents[2]
@@ -133,19 +133,3 @@ def test_an_interruption_stops_at_once(tmp_path: Path, server: FaultyServer) -> 
     assert errors.rstrip().endswith("KeyboardInterrupt")
     assert list(project.iterdir()) == []
     assert len([name for name in tree(cache) if name.startswith("archives/")]) == 2
-
-
-def test_an_interruption_leaves_nothing_half_fetched(tmp_path: Path, server: FaultyServer) -> None:
-    project, cache = tmp_path / "project", tmp_path / "cache"
-    project.mkdir()
-    url = server.on("/slow", dripping(server, bytes(2000), 0.05))
-    process = start(project, cache, [f"slow={url}={'0' * 64}"])
-    part = cache / "incoming" / f"sha256-{'0' * 64}"
-    deadline = time.monotonic() + 20
-    while not part.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    status, _, _ = finish(process)
-    assert status != 0
-    assert not part.exists()
-    assert list(project.iterdir()) == []

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import ssl
-import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -14,9 +13,8 @@ import pytest
 from monorepo.adapters.http import HttpClient
 from monorepo.errors import FetchError, TemporaryError
 from tests.faults.http2 import CONTENT, http2_server
+from tests.faults.server import faulty_server, status
 from tests.support.server import running
-
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -40,27 +38,6 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that does not trust the certificate hangs up; that is what is tested."""
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tls")
-    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    files = ["-keyout", "key", "-out", "certificate"]
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject, *files],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-    )
-    return folder
-
-
-@pytest.fixture
-def context(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate / "certificate", certificate / "key")
-    return context
 
 
 @pytest.fixture
@@ -105,3 +82,30 @@ def test_http_2_is_spoken_where_it_is_offered(
                 assert answer.length == len(CONTENT)
                 assert b"".join(answer.chunks()) == CONTENT
         assert server.protocols == ["h2"]  # one connection for both
+
+
+def test_what_is_no_tls_is_refused_for_good(url: str) -> None:
+    with faulty_server() as server, HttpClient() as http:
+        server.on("/p", status(200))
+        with (
+            pytest.raises(FetchError, match="TLS cannot be agreed on") as failure,
+            http.stream(f"{server.url}/p".replace("http:", "https:")),
+        ):
+            pass
+    assert not isinstance(failure.value, TemporaryError)
+
+
+def test_many_at_once_share_a_connection_with_http_2(
+    context: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "certificate"))
+
+    def read(url: str) -> bytes:
+        with http.stream(url) as answer:
+            return b"".join(answer.chunks())
+
+    with http2_server(context) as server, HttpClient() as http, ThreadPoolExecutor(8) as threads:
+        read(f"{server.url}/first")
+        urls = [f"{server.url}/{number}" for number in range(40)]
+        assert list(threads.map(read, urls)) == [CONTENT] * 40
+        assert server.protocols == ["h2"]

@@ -111,6 +111,7 @@ def locks(draw: st.DrawFn) -> Lock:
             ).map(tuple)
         ),
         archive_mirrors=draw(several(words)),
+        software_heritage=draw(st.just("") | words),
         asked=draw(several(words)),
         constraints=draw(several(words)),
         preparation=draw(st.integers(1, 9)),

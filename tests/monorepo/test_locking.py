@@ -96,6 +96,22 @@ def kinds(lock: Lock) -> dict[str, Kind]:
     return {package.name: package.kind for package in lock.packages}
 
 
+def test_the_lock_says_where_software_heritage_is_asked_and_for_what(place: Place) -> None:
+    swhid = f"swh:1:dir:{'a' * 40}"
+    url = f'url {{ src: "https://h/l.tbz" checksum: "md5={"0" * 32}" swhid: "{swhid}" }}'
+    place.publish({"lib.1": f'depends: ["dune"]\nbuild: ["dune" "build"]\n{url}', "dune.3.0": ""})
+    toml = '[[repositories]]\nname = "test"\nurl = "../repository"\n'
+    place.toml(f'{toml}[mirrors]\nsoftware-heritage = "https://archive.example/api/1"\n')
+    place.root('depends: ["lib"]')
+    lock = place.lock().lock
+    assert lock.software_heritage == "https://archive.example/api/1"
+    assert lock.sources[0].mirrors == (f"https://swhid.opam.ocaml.org/{swhid}",)
+    assert place.check().good
+    place.toml(toml)
+    assert not place.check().good
+    assert place.lock().lock.software_heritage == ""
+
+
 def test_every_package_has_a_kind_and_a_reason(place: Place) -> None:
     place.publish(
         {

@@ -184,6 +184,9 @@ REFUSED = [
     ("[targets.host.variables]\nos = 1.5", 2, "targets.host.variables.os must be a string", ""),
     ('[mirrors]\narchives = ["ftp://h"]', 2, "cannot be a mirror", ""),
     ('[mirrors]\narchives = ["https://me:secret@h/"]', 2, "cannot be a mirror", ""),
+    ('[mirrors]\nsoftware-heritage = "file:///srv"', 2, "cannot be asked for sources", "api/1"),
+    ('[mirrors]\nsoftware-heritage = "https://me:secret@h/api/1"', 2, "cannot be asked", "api/1"),
+    ('[mirrors]\nsoftware-heritage = ["https://h/api/1"]', 2, "must be a string", ""),
     ('requires-mono = ">=99"', 1, "this project asks for mono >=99", "install"),
     ('requires-mono = "new"', 1, '"new" is no range of versions', "PEP 440"),
     ('requires-mono = ">=99"\nfrom-the-future = 1', 1, "this project asks for mono >=99", ""),
@@ -258,6 +261,13 @@ def test_mirrors_may_be_relative(project: Path) -> None:
     )
 
 
+def test_software_heritage_is_asked_only_where_it_is_named(project: Path) -> None:
+    assert load(project, "").software_heritage == ""
+    manifest = load(project, '[mirrors]\nsoftware-heritage = "https://archive.example/api/1"')
+    assert manifest.software_heritage == "https://archive.example/api/1"
+    assert manifest.digest_material != load(project, "").digest_material
+
+
 def test_variables_are_opams(project: Path) -> None:
     manifest = load(project, '[variables]\nz = ["a", "b"]\nn = 3\nt = true\ns = "x"')
     assert manifest.variables == (("n", "3"), ("s", "x"), ("t", True), ("z", "a b"))
@@ -318,6 +328,7 @@ keys = st.sampled_from(
         "provided",
         "build",
         "archives",
+        "software-heritage",
         "mien",
     ]
 )

@@ -142,7 +142,7 @@ def test_damage_is_ignored_and_mended(tmp_path: Path, tree: Path) -> None:
     head = whole.index(b"\n") + 1
     damages = [b"", b"\n", whole[:head], whole[: head + 20], whole[:-1], whole + b"x", b"\0" * len(whole)]
     damages += [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in range(0, len(whole), 7)]
-    damages += [whole.replace(b"cpython-311", b"cpython-399"), whole.replace(b"metadata 2", b"metadata 1")]
+    damages += [whole.replace(b"cpython-311", b"cpython-399"), whole.replace(b"metadata 3", b"metadata 2")]
     for damaged in damages:
         assert damaged != whole
         place.write_bytes(damaged)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 
 from overlays.formulas import (
+    Listed,
     formula_by_tree,
+    listed,
     read_conflicts,
     read_filter,
     read_formula,
+    read_listed,
 )
 from overlays.notation import read_need
 from overlays.syntax.tokens import Malformed
@@ -107,6 +110,29 @@ FORMULAS = {
 @pytest.mark.parametrize("text", FORMULAS)
 def test_formulas(text: str) -> None:
     assert read_formula(text) == FORMULAS[text]
+
+
+@pytest.mark.parametrize(
+    ("text", "packages"),
+    [
+        (
+            '["a" {>= "1" & build} "b"\n # why\n "c" { with-test } ]',
+            (('"a"', '{>= "1" & build}'), ('"b"', ""), ('"c"', "{ with-test }")),
+        ),
+        ('["a"]', (('"a"', ""),)),
+        ("[]", ()),
+    ],
+)
+def test_lists_are_taken_apart(text: str, packages: Listed) -> None:
+    assert listed(text) == packages
+    assert read_listed(packages) == read_formula(text)
+
+
+@pytest.mark.parametrize(
+    "text", ['"a"', '["a" | "b"]', '["a" ("b")]', '["a" & "b"]', '["a" ["b"]]', '["a" }]']
+)
+def test_what_is_more_than_a_list_is_not_taken_apart(text: str) -> None:
+    assert listed(text) is None
 
 
 def test_equal_conditions_are_one_value() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,9 +12,8 @@ import click
 from monorepo.cli import wiring
 from monorepo.cli.output import print_json
 from monorepo.cli.parameters import Assignment, Moment
-from monorepo.cli.settings import Settings, settings_of
+from monorepo.cli.settings import Settings, json_option, settings_of
 from monorepo.cli.talk import Talk
-from monorepo.errors import LockError, UnsolvableError
 
 if TYPE_CHECKING:
     from monorepo.locking import LockReport
@@ -62,7 +59,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Then fetch and prepare what no pull has yet, and record its trees; duniverse/ is left alone.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what was locked, or what differs, as JSON.")
+@json_option("Print what was locked, or what differs, as JSON.")
 @click.argument("packages", nargs=-1, metavar="")
 @click.pass_context
 def command(
@@ -101,13 +98,18 @@ def command(
                 raise click.UsageError(f"{option} and {other} exclude each other", context)
     settings = settings_of(context)
     options = LockOptions(upgrade, (*update, *packages), lowest, _states(as_of, revisions, context), number)
-    with _told(settings, options, as_json=as_json):
-        if check:
-            check_lock(settings, as_json)
-        else:
-            make_lock(settings, as_json, options)
+    if check:
+        check_lock(settings, as_json)
+        return
+    settings.lock_options = str(options)
+    report = make_lock(settings, options, always=as_json)
     if fetch:
         fetch_locked(settings)
+    if as_json and report is not None:
+        from monorepo.cli.summary import package_row
+
+        rows = [package_row(package) for package in report.lock.packages]
+        print_json({"changed": report.changed, "packages": rows})
 
 
 _EXCLUDED = {
@@ -155,37 +157,21 @@ def _states(
     return States(as_of, by_name)
 
 
-@contextmanager
-def _told(settings: Settings, options: LockOptions, *, as_json: bool) -> Iterator[None]:
-    """Where there is no answer, say why and how to go on with these options; a script gets that as well."""
-    try:
-        yield
-    except UnsolvableError as error:
-        from monorepo.cli.explanation import as_data, in_words
-        from monorepo.lock.answer import NoAnswerError
+def make_lock(
+    settings: Settings, options: LockOptions = LockOptions(), *, always: bool = False
+) -> LockReport | None:
+    """Lock, and tell what changed. Most calls find nothing to do, and import nothing to do it with.
 
-        if as_json and isinstance(error, NoAnswerError):
-            print_json(as_data(error, settings.directory))
-        raise in_words(error, settings.directory, verbose=settings.verbose, options=str(options)) from error
-
-
-def make_lock(settings: Settings, as_json: bool = False, options: LockOptions = LockOptions()) -> None:
-    """Lock, and tell what changed. Most calls find nothing to do, and import nothing to do it with."""
+    Then there is no report, unless there is to be one ``always``.
+    """
     from monorepo.lock.freshness import Freshness
 
     talk = settings.talk()
-    if options == LockOptions() and not as_json and Freshness(settings.directory, settings.cache).holds():
+    if options == LockOptions() and not always and Freshness(settings.directory, settings.cache).holds():
         talk.say("mono.lock is fresh")
-        return
+        return None
 
-    from monorepo.cli.summary import (
-        apart_lines,
-        change_lines,
-        left_out_line,
-        lock_summary,
-        package_row,
-        stopwatch,
-    )
+    from monorepo.cli.summary import apart_lines, change_lines, left_out_line, lock_summary, stopwatch
     from monorepo.lock.difference import difference
     from monorepo.locking import lock_project
 
@@ -228,9 +214,7 @@ def make_lock(settings: Settings, as_json: bool = False, options: LockOptions = 
         for line in derivation(report.apart, verbose=True):
             talk.detail(f"  {line}")
     talk.say(lock_summary(report.lock, seconds(), changed=report.changed))
-    if as_json:
-        rows = [package_row(package) for package in report.lock.packages]
-        print_json({"changed": report.changed, "packages": rows})
+    return report
 
 
 def fetch_locked(settings: Settings) -> None:
@@ -283,20 +267,14 @@ def _repaired(settings: Settings, options: LockOptions, number: int, http: Http,
 def check_lock(settings: Settings, as_json: bool) -> None:
     """Compare the lock with what would be locked now."""
     from monorepo import locking
-    from monorepo.cli.summary import change_lines
-    from monorepo.lock.difference import difference
 
     with wiring.http() as http:
         git = wiring.git(settings.cache)
         report = locking.check_lock(settings.directory, cache=settings.cache, http=http, git=git)
-    changes = [click.unstyle(line) for line in change_lines(difference(report.lock, report.fresh))]
-    broken = [str(violation) for violation in report.violations]
-    broken += [f"mono.lock.files/{name} is missing or damaged" for name in report.damaged]
-    if as_json:
-        print_json({"fresh": not changes, "certified": not broken, "differences": changes + broken})
-    else:
-        for line in (*changes, *broken):
-            click.echo(line)
     if not report.good:
-        raise LockError("the lock is not what would be locked now", "mono.lock", "run mono lock")
+        from monorepo.cli.checking import check_failure
+
+        raise check_failure(report, verbose=settings.verbose)
     settings.talk().say("mono.lock is fresh and certified")
+    if as_json:
+        print_json({"fresh": True, "certified": True, "edits": [], "differences": []})

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 from monorepo.cli import wiring
 from monorepo.cli.output import print_json
-from monorepo.cli.settings import Settings, settings_of
+from monorepo.cli.settings import Settings, json_option, settings_of
 from monorepo.cli.talk import Talk
+from monorepo.cli.words import ReportedError
 from monorepo.errors import DuniverseError
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ LINK_MODES = ("reflink", "hardlink", "copy")
 @click.option("--force", is_flag=True, help="Discard what was changed by hand in duniverse/.")
 @click.option("--offline", is_flag=True, help="Take everything from the cache and this machine, or fail.")
 @click.option("--check", is_flag=True, help="Only tell what in duniverse/ is not as mono.lock says.")
-@click.option("--json", "as_json", is_flag=True, help="With --check: tell it as JSON, every file.")
+@json_option("Print what was done or found, or why not, as JSON.")
 @click.option(
     "--link-mode",
     type=click.Choice(LINK_MODES),
@@ -34,16 +37,15 @@ def command(
 ) -> None:
     """Fetch every source of mono.lock, verify it, and put it into duniverse/, prepared to be built.
 
-    The old duniverse stays until the new one is complete.
+    The old duniverse stays until the new one is complete. A download that is cut off is gone on with the next
+    time.
     """
     if check and force:
         raise click.UsageError("--check and --force exclude each other", context)
-    if as_json and not check:
-        raise click.UsageError("--json goes with --check", context)
     if check:
         check_sources(settings_of(context), as_json=as_json)
     else:
-        pull_sources(settings_of(context), force=force, offline=offline, link_mode=link_mode)
+        pull_sources(settings_of(context), force=force, offline=offline, link_mode=link_mode, as_json=as_json)
 
 
 def check_sources(settings: Settings, *, as_json: bool = False) -> None:
@@ -54,18 +56,16 @@ def check_sources(settings: Settings, *, as_json: bool = False) -> None:
 
     lock = load_lock(settings.directory)
     found = drifts(lock, settings.directory)
-    if as_json:
-        print_json({"good": not found, "differences": drift_rows(found)})
-    else:
-        for drift in found:
+    data = {"good": not found, "differences": drift_rows(found)}
+    if found:
+        for drift in () if as_json else found:
             for line in drift_lines(drift, whole=settings.verbose):
                 click.echo(line)
-    if found:
-        raise DuniverseError(
-            "duniverse/ is not what mono.lock says",
-            hint="mono pull makes it so; with --force it discards what was changed by hand",
-        )
+        hint = "mono pull makes it so; with --force it discards what was changed by hand"
+        raise ReportedError(DuniverseError("duniverse/ is not what mono.lock says", hint=hint), data)
     settings.talk().say("duniverse/ is what mono.lock says")
+    if as_json:
+        print_json(data)
 
 
 def tell_recorded(trees: int, talk: Talk) -> None:
@@ -76,29 +76,52 @@ def tell_recorded(trees: int, talk: Talk) -> None:
 
 
 def pull_sources(
-    settings: Settings, *, force: bool = False, offline: bool = False, link_mode: str | None = None
+    settings: Settings,
+    *,
+    force: bool = False,
+    offline: bool = False,
+    link_mode: str | None = None,
+    as_json: bool = False,
 ) -> None:
     """Pull, and tell what was done."""
+    from monorepo.cli.pull_report import pull_row, pull_summary
+    from monorepo.cli.summary import stopwatch
     from monorepo.duniverse.pull import pull
     from monorepo.lock.reader import load_lock
 
     talk = settings.talk()
-    lock = load_lock(settings.directory)
-    with wiring.http() as http, talk.progress() as progress:
-        report = pull(
-            lock,
-            settings.directory,
-            cache=settings.cache,
-            http=http,
-            git=wiring.git(settings.cache),
-            workers=wiring.workers(),
-            progress=progress,
-            link_mode=_link_mode(link_mode, settings),
-            force=force,
-            offline=offline,
-        )
-    talk.say(str(report))
+    with _interruption_told(talk), stopwatch() as seconds:
+        lock = load_lock(settings.directory)
+        with wiring.http() as http, talk.progress() as progress:
+            report = pull(
+                lock,
+                settings.directory,
+                cache=settings.cache,
+                http=http,
+                git=wiring.git(settings.cache),
+                workers=wiring.workers(),
+                progress=progress,
+                link_mode=_link_mode(link_mode, settings),
+                force=force,
+                offline=offline,
+            )
+    if as_json:
+        print_json(pull_row(report, seconds()))
+    talk.say(pull_summary(report, lock, seconds()))
     tell_recorded(report.recorded, talk)
+    for directory, names in sorted(report.hidden.items()):
+        copies = ", ".join(names)
+        talk.detail(f"hidden in duniverse/{directory}, as locked from elsewhere: its own copies of {copies}")
+
+
+@contextmanager
+def _interruption_told(talk: Talk) -> Iterator[None]:
+    """Tell a user who stops it what is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        talk.say("interrupted; what was fetched so far is kept, and the next pull goes on with it")
+        raise click.Abort from None
 
 
 def _link_mode(said: str | None, settings: Settings) -> LinkMode | None:

@@ -40,7 +40,6 @@ def test_what_a_pull_leaves(tmp_path: Path, project: Path) -> None:
     assert "mono pull" in (project / "duniverse/README.md").read_text()
     assert [path.name for path in project.iterdir()] == ["duniverse"]
     assert (report.made, report.kept, report.archives, report.downloaded) == (("p", "q"), (), 2, 2)
-    assert str(report).startswith("duniverse/ has 2 sources (2 made, 0 kept, 0 removed); 2 files fetched (")
 
 
 def test_the_same_lock_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -67,7 +66,6 @@ def test_nothing_to_do_takes_neither_network_nor_cache(tmp_path: Path, project: 
     shutil.rmtree(tmp_path / "upstream")
     report = pulled(locked, tmp_path)
     assert (report.made, report.kept) == ((), ("p", "q"))
-    assert str(report) == "duniverse/ is up to date (2 sources)"
     assert {path: path.stat().st_mtime_ns for path in project.rglob("*")} == before
     assert not (tmp_path / "cache").exists()
 
@@ -204,7 +202,7 @@ def test_a_lock_without_sources_gives_an_empty_duniverse(tmp_path: Path, project
     pulled(lock(), tmp_path)
     assert vendored(project) == {}
     assert (project / "duniverse/dune").exists()
-    assert str(pulled(lock(), tmp_path)) == "duniverse/ is up to date (0 sources)"
+    assert pulled(lock(), tmp_path).made == ()
 
 
 def test_leftovers_of_a_killed_pull_are_cleared(tmp_path: Path, project: Path) -> None:

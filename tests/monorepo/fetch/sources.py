@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import os
@@ -17,7 +18,7 @@ from typing import Any
 
 from monorepo.adapters.git import GitClones
 from monorepo.duniverse.pull import PullReport, pull
-from monorepo.fetch.download import Patience
+from monorepo.fetch.patience import Patience
 from monorepo.lock.model import Kind, Lock, LockedPackage, LockedSource
 from monorepo.ports import HttpBody
 from monorepo.targets.definition import Target
@@ -26,9 +27,13 @@ SHORT = Patience(tries=3, first_wait=0.01, longest_wait=0.05)
 
 
 def tar(files: Mapping[str, bytes], mode: str = "w:gz", **about: Any) -> bytes:
-    """A tar archive of ``files``; names ending in ``.sh`` may be executed; ``about`` is set on each member."""
+    """A tar archive of ``files``; names ending in ``.sh`` may be executed; ``about`` is set on each member.
+
+    The same files give the same bytes: gzip is told no time.
+    """
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode=mode) as archive:  # type: ignore[call-overload]
+    plain = mode.replace(":gz", "")
+    with tarfile.open(fileobj=buffer, mode=plain) as archive:  # type: ignore[call-overload]
         for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)
@@ -36,7 +41,7 @@ def tar(files: Mapping[str, bytes], mode: str = "w:gz", **about: Any) -> bytes:
             for field, value in about.items():
                 setattr(member, field, value)
             archive.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
+    return buffer.getvalue() if plain == mode else gzip.compress(buffer.getvalue(), mtime=0)
 
 
 def tar_members(*members: tuple[str, dict[str, Any], bytes], mode: str = "w:gz") -> bytes:
@@ -140,7 +145,10 @@ class Inline:
 class NoHttp:
     """Fails when it is used."""
 
-    def stream(self, url: str) -> AbstractContextManager[HttpBody]:
+    def stream(self, url: str, *, start: int = 0, validator: str = "") -> AbstractContextManager[HttpBody]:
+        raise AssertionError(f"the network was asked for {url}")
+
+    def post(self, url: str) -> AbstractContextManager[HttpBody]:
         raise AssertionError(f"the network was asked for {url}")
 
 
@@ -153,8 +161,11 @@ def pulled(locked: Lock, folder: Path, http: Any = None, **options: Any) -> Pull
     return pull(locked, project, cache, http or NoHttp(), GitClones(cache), workers, **options)
 
 
-def run_git(folder: Path, *arguments: str, at: str | None = None) -> str:
-    """Run git as a user without settings of its own; ``at`` is the time of what it commits."""
+def run_git(folder: Path, *arguments: str, at: str | None = None, given: str | None = None) -> str:
+    """Run git as a user without settings of its own.
+
+    ``at`` is the time of what it commits, ``given`` what it reads from its standard input.
+    """
     environment = {
         **os.environ,
         "GIT_CONFIG_GLOBAL": os.devnull,
@@ -170,6 +181,7 @@ def run_git(folder: Path, *arguments: str, at: str | None = None) -> str:
         ["git", "-c", "protocol.file.allow=always", *arguments],
         cwd=folder,
         env=environment,
+        input=given,
         check=True,
         capture_output=True,
         encoding="utf-8",

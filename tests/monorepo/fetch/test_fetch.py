@@ -75,7 +75,7 @@ def test_file_urls_and_plain_paths_need_no_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://h/p", "p.tgz", "file://host/p", "hg+https://h/p", "data:,x", "https://"]
+    "url", ["ftp://h/p", "p.tgz", "file://host/p", "hg+https://h/p", "data:,x", "https://", "http://[::1/p"]
 )
 def test_other_urls_are_refused(tmp_path: Path, url: str) -> None:
     with pytest.raises(FetchError) as failure:

@@ -50,8 +50,8 @@ def test_every_format_comes_out_the_same(tmp_path: Path, content: bytes) -> None
     top = single_folder(unpacked(content, tmp_path))
     assert top.name == "p-1.0"
     assert tree(top) == {name.removeprefix("p-1.0/"): body for name, body in FILES.items()}
-    assert stat.S_IMODE((top / "run.sh").stat().st_mode) == 0o755
-    assert stat.S_IMODE((top / "dune").stat().st_mode) == 0o644
+    assert stat.S_IMODE((top / "run.sh").stat().st_mode) == 0o555
+    assert stat.S_IMODE((top / "dune").stat().st_mode) == 0o444
     assert {path.stat().st_mtime for path in top.rglob("*") if path.is_file()} == {EPOCH}
 
 
@@ -108,7 +108,7 @@ def test_the_later_of_two_entries_counts(tmp_path: Path) -> None:
 
 def test_set_uid_bits_are_dropped(tmp_path: Path) -> None:
     out = unpacked(tar_members(("p/a", {"mode": 0o6777}, b"x"), ("p/b", {"mode": 0o000}, b"x")), tmp_path)
-    assert [stat.S_IMODE((out / name).stat().st_mode) for name in ("p/a", "p/b")] == [0o755, 0o644]
+    assert [stat.S_IMODE((out / name).stat().st_mode) for name in ("p/a", "p/b")] == [0o555, 0o444]
 
 
 HOSTILE = {

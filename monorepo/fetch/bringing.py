@@ -1,0 +1,216 @@
+"""One document into the cache: from the first place that has it, gone on with where it was cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from monorepo.errors import AbsentError, FetchError, TemporaryError, without_logins
+from monorepo.fetch.archives import ArchiveCache, Entry
+from monorepo.fetch.checksums import Mismatch, Verifier
+from monorepo.fetch.heritage import Heritage, refusals
+from monorepo.fetch.parallel import Stop, Turns
+from monorepo.fetch.patience import Patience
+from monorepo.fetch.places import Document, Place, local_path, places_of
+from monorepo.fetch.progress import Progress
+from monorepo.ports import Http, HttpBody
+
+_BLOCK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """``document`` is at ``path``; ``received`` counts bytes that came, None where it was in the cache."""
+
+    document: Document
+    path: Path
+    received: int | None
+    notes: tuple[str, ...] = ()
+
+
+class _WrongBytesError(FetchError):
+    """What came from a place is not what the lock says."""
+
+
+@dataclass
+class Bringer:
+    """Brings documents, several at once; remembers who did not answer."""
+
+    cache: ArchiveCache
+    http: Http
+    mirrors: tuple[str, ...]
+    heritage: Heritage | None
+    patience: Patience
+    progress: Progress
+    turns: Turns
+    answering: set[str] = field(default_factory=set)
+    unanswering: set[str] = field(default_factory=set)
+
+    def bring(self, document: Document, stop: Stop) -> Brought:
+        """``document``, from the cache or from the first place that has it.
+
+        Raises:
+            FetchError: no place has it as the lock says; the details tell of each.
+            StoppedError: a stop was requested; what came so far stays.
+        """
+        path = self.cache.find(document.checksums)
+        if path is None:
+            with self.cache.bringing(document.checksums) as entry:
+                path = self.cache.find(document.checksums)  # another process may have been faster
+                if path is None:
+                    return self._from_some_place(document, entry, stop)
+        return Brought(document, path, None)
+
+    def _from_some_place(self, document: Document, entry: Entry, stop: Stop) -> Brought:
+        failures: list[tuple[Place, FetchError]] = []
+        for place in places_of(document, self.mirrors):
+            if place.mirror in self.unanswering:
+                continue
+            try:
+                received = self._patiently(document, place, entry, stop)
+            except FetchError as error:
+                failures.append((place, error))
+                if isinstance(error, TemporaryError) and (place.mirror or place.host not in self.answering):
+                    self.unanswering.add(place.mirror or place.host)
+                continue
+            self.answering.add(place.host)
+            notes = tuple(
+                without_logins(f"passed over {passed.url}: {error.reason}")
+                for passed, error in failures
+                if not passed.mirror or not isinstance(error, AbsentError)  # no mirror has everything
+            )
+            for note in notes:
+                self.progress.noted(note)
+            return Brought(document, entry.keep(), received, notes)
+        return self._from_heritage(document, failures, stop)
+
+    def _patiently(self, document: Document, place: Place, entry: Entry, stop: Stop) -> int:
+        tries = self.patience.tries
+        if place.mirror:
+            tries = min(2, tries)
+        elif place.host in self.unanswering:
+            tries = 1
+
+        def ask() -> int:
+            with self.turns.turn(place.host, stop):
+                return self._once(document, place.url, entry, stop)
+
+        return self.patience.ask(ask, stop, tries)
+
+    def _once(self, document: Document, url: str, entry: Entry, stop: Stop) -> int:
+        """Take what is missing of ``document`` from ``url``; the count of bytes that came."""
+        verifier = Verifier(document.checksums)
+        present = entry.read_into(verifier)
+        if present and not verifier.mismatches():
+            return 0  # the process ended between the last byte and putting the file in its place
+        received = 0
+        with body_of(url, self.http, start=present, validator=entry.validator(url)) as body:
+            start = body.start
+            if start != present or not present:
+                entry.begin(url, body.validator)
+                verifier = Verifier(document.checksums)
+            with entry.adding() as add:
+                for chunk in body.chunks():
+                    stop.check()
+                    verifier.feed(chunk)
+                    add(chunk)
+                    received += len(chunk)
+                    self.progress.advanced(document.name, start + received, body.length)
+            if body.length is not None and start + received < body.length:
+                came = start + received
+                raise TemporaryError(f"the body ends after {came} of {body.length} bytes", place=url)
+        mismatches = verifier.mismatches()
+        if not mismatches:
+            return received
+        entry.discard()
+        if start:  # perhaps the part was damaged, or of something else: the whole document tells
+            return received + self._once(document, url, entry, stop)
+        raise _WrongBytesError(f"wrong checksum, {_compare(mismatches)} ({received} bytes)", place=url)
+
+    def _from_heritage(
+        self, document: Document, failures: Sequence[tuple[Place, FetchError]], stop: Stop
+    ) -> Brought:
+        asked = {place.mirror for place, _ in failures}
+        reasons = [f"{place.url}: {error.reason}" for place, error in failures]
+        reasons += [
+            f"{mirror}: not asked again, as it did not answer before"
+            for mirror in self.mirrors
+            if mirror in self.unanswering and mirror not in asked
+        ]
+        if self.heritage is None:
+            reasons += refusals(document.swhids)
+        else:
+            for swhid in document.swhids:
+                try:
+                    path, received = self.heritage.bring(swhid, document.name, stop)
+                except FetchError as error:
+                    reasons.append(f"{error.place}: {error.reason}")
+                    continue
+                note = without_logins(
+                    f"{document.name} is from Software Heritage, as {swhid}: {document.url} could not be had"
+                )
+                self.progress.noted(note)
+                return Brought(document, path, received, (note,))
+        raise _nowhere(document, [error for place, error in failures if not place.mirror], reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file of this machine as `monorepo.ports.HttpBody`; it is read anew from its start."""
+
+    file: BinaryIO
+    start: int = 0
+    length: None = None
+    validator: str = ""
+
+    def chunks(self) -> Iterator[bytes]:
+        return iter(lambda: self.file.read(_BLOCK), b"")
+
+
+@contextmanager
+def body_of(url: str, http: Http, *, start: int = 0, validator: str = "") -> Iterator[HttpBody]:
+    """What is at ``url``; `monorepo.ports.Http.stream` for files of this machine as well.
+
+    Raises:
+        FetchError: it could not be had.
+    """
+    path = local_path(url)
+    if path is None:
+        with http.stream(url, start=start, validator=validator) as body:
+            yield body
+        return
+    try:
+        file = path.open("rb")
+    except FileNotFoundError as error:
+        raise AbsentError("there is no such file", place=url) from error
+    except OSError as error:
+        raise FetchError(error.strerror or "cannot be read", place=url) from error
+    with file:
+        yield _File(file)
+
+
+def _compare(mismatches: Sequence[Mismatch]) -> str:
+    return "; ".join(f"expected {mismatch.expected}, got {mismatch.actual}" for mismatch in mismatches)
+
+
+def _nowhere(document: Document, errors: Sequence[FetchError], reasons: Sequence[str]) -> FetchError:
+    """Nothing gave ``document``: its own places failed with ``errors``, and these are all the ``reasons``."""
+    place = ", ".join(document.packages) or document.name
+    if any(isinstance(error, _WrongBytesError) for error in errors):
+        return FetchError(
+            f"{document.url} is not what the lock says",
+            place,
+            "the release was replaced, or something on the way changes it: do not use it unseen; "
+            "compare it with its author's word, then lock again",
+            tuple(reasons),
+        )
+    hints = dict.fromkeys(error.hint for error in errors if error.hint)
+    return FetchError(
+        f"{document.url} could not be had",
+        place,
+        "; ".join(hints) or "check the network, or add a mirror that has it under [mirrors] in mono.toml",
+        tuple(reasons),
+    )
