@@ -13,6 +13,8 @@ from monorepo.cli.settings import global_options
 _COMMANDS = {
     "bisect": "Find the commit of a repository that changed what is chosen.",
     "build": "Lock if need be, pull, write contexts and build.",
+    "bundle": "Carry a locked project to where there is no network.",
+    "cache": "Look at what is kept, remove what is not used, verify it.",
     "contexts": "Write a build context for each target of the lock.",
     "diff": "Tell what changed from one lock to another, and why.",
     "list": "List the packages of the lock.",

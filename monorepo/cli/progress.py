@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from monorepo.cli.talk import Talk
 
 _MOST_BARS = 6
+_THINGS = {"verifying": ("entry", "entries"), "packing": ("part", "parts")}
+"""What a stage works on, where that is not sources."""
 
 
 class Lines:
@@ -24,7 +26,8 @@ class Lines:
 
     def started(self, stage: str, items: int) -> None:
         if items:
-            self._talk.say(f"{stage} {items} source{'' if items == 1 else 's'}")
+            one, several = _THINGS.get(stage, ("source", "sources"))
+            self._talk.say(f"{stage} {items} {one if items == 1 else several}")
 
     def advanced(self, item: str, done: int, total: int | None) -> None:
         pass

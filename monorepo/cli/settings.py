@@ -66,6 +66,13 @@ def global_options(*, hidden: bool) -> list[click.Parameter]:
     ]
 
 
+def with_global_options(group: click.Group) -> click.Group:
+    """``group``, whose own commands take the options as well, and which shows its help without one."""
+    for command in group.commands.values():
+        command.params.extend(global_options(hidden=True))
+    return group
+
+
 def _option(names: tuple[str, ...], hidden: bool, text: str, **details: object) -> click.Option:
     return click.Option(names, expose_value=False, callback=_remember, hidden=hidden, help=text, **details)  # type: ignore[arg-type]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +11,13 @@ from monorepo.duniverse.clashes import refuse_clashes
 from monorepo.duniverse.state import Vendored
 from monorepo.duniverse.swap import alone, repair
 from monorepo.duniverse.vendor import plan, vendor
-from monorepo.errors import FetchError
 from monorepo.fetch.download import Patience, fetch
+from monorepo.fetch.offline import NoHttp, refuse_missing
 from monorepo.fetch.places import documents_of
 from monorepo.fetch.progress import Progress, Silence
 from monorepo.lock.itself import refuse_uncertified
 from monorepo.lock.model import Lock
-from monorepo.ports import Git, Http, HttpBody
+from monorepo.ports import Git, Http
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,8 @@ def pull(
 
     Nothing to do: no network, no writing. Otherwise the old duniverse stands until the new one is complete.
     A second pull at the same time waits for the first. ``offline`` takes everything from the cache and from
-    this machine; ``force`` discards what was changed by hand.
+    this machine, and where something is lacking tells of all that is; ``force`` discards what was changed by
+    hand.
 
     Raises:
         LockError: the lock breaks the formulas that it records of its own packages.
@@ -88,6 +88,8 @@ def pull(
             check(project / DUNIVERSE, todo.kept)
             return PullReport((), tuple(sorted(todo.kept)))
         mirrors = archive_mirrors(lock.archive_mirrors, project)
+        if offline:
+            refuse_missing(todo.fresh, mirrors, cache, git)
         fetched = fetch(todo.fresh, mirrors, cache, http, git, progress, patience=patience)
         vendor(todo, project, fetched.paths, git, progress, check)
     return PullReport(
@@ -99,13 +101,6 @@ def pull(
         received=fetched.received,
         notes=fetched.notes,
     )
-
-
-class NoHttp:
-    """`monorepo.ports.Http` that asks nobody."""
-
-    def stream(self, url: str) -> AbstractContextManager[HttpBody]:
-        raise FetchError("not asked, as this pull is offline", place=url, hint="pull without --offline")
 
 
 def archive_mirrors(mirrors: Sequence[str], project: Path) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import gc
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Make change N of those that a failed lock offered, and lock.",
 )
+@click.option("--offline", is_flag=True, help="Take repositories from the cache and this machine, or fail.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was locked, or what differs, as JSON.")
 @click.argument("packages", nargs=-1, metavar="")
 @click.pass_context
@@ -69,6 +70,7 @@ def command(
     as_of: int | None,
     revisions: tuple[tuple[str, str], ...],
     number: int | None,
+    offline: bool,
     as_json: bool,
     packages: tuple[str, ...],
 ) -> None:
@@ -93,10 +95,12 @@ def command(
             if given[option] and given[other]:
                 raise click.UsageError(f"{option} and {other} exclude each other", context)
     settings = settings_of(context)
-    options = LockOptions(upgrade, (*update, *packages), lowest, _states(as_of, revisions, context), number)
+    options = LockOptions(
+        upgrade, (*update, *packages), lowest, _states(as_of, revisions, context), number, offline
+    )
     with _told(settings, options, as_json=as_json):
         if check:
-            check_lock(settings, as_json)
+            check_lock(settings, as_json, offline=offline)
         else:
             make_lock(settings, as_json, options)
 
@@ -109,13 +113,17 @@ _EXCLUDED = {
 
 @dataclass(frozen=True, slots=True)
 class LockOptions:
-    """How to lock: see `monorepo.locking.lock_project`; ``repair`` is one that is made before."""
+    """How to lock: see `monorepo.locking.lock_project`; ``repair`` is one that is made before.
+
+    ``offline`` asks no server.
+    """
 
     upgrade: bool = False
     update: tuple[str, ...] = ()
     lowest: bool = False
     states: States | None = None
     repair: int | None = None
+    offline: bool = False
 
     def __str__(self) -> str:
         """All but the repair as they are given, each after a blank."""
@@ -129,6 +137,7 @@ class LockOptions:
             words += [] if as_of is None else ["--as-of", moment_text(as_of).removesuffix("T23:59:59Z")]
             for name, revision in self.states.revisions.items():
                 words += ["--repository", f"{name}={revision}"]
+        words += ["--offline"] if self.offline else []
         return "".join(f" {shlex.quote(word)}" for word in words)
 
 
@@ -165,7 +174,8 @@ def make_lock(settings: Settings, as_json: bool = False, options: LockOptions = 
     from monorepo.lock.freshness import Freshness
 
     talk = settings.talk()
-    if options == LockOptions() and not as_json and Freshness(settings.directory, settings.cache).holds():
+    usual = replace(options, offline=False) == LockOptions()
+    if usual and not as_json and Freshness(settings.directory, settings.cache).holds():
         talk.say("mono.lock is fresh")
         return
 
@@ -175,8 +185,8 @@ def make_lock(settings: Settings, as_json: bool = False, options: LockOptions = 
 
     # A lock makes many values that live to its end: looking for cycles among them is in vain.
     gc.disable()
-    with stopwatch() as seconds, wiring.http() as http:
-        git = wiring.git(settings.cache)
+    ports = wiring.opened(settings.cache, talk, offline=options.offline)
+    with stopwatch() as seconds, ports as (http, git):
         if options.repair is None:
             report = lock_project(
                 settings.directory,
@@ -245,14 +255,13 @@ def _repaired(settings: Settings, options: LockOptions, number: int, http: Http,
     return repaired.lock
 
 
-def check_lock(settings: Settings, as_json: bool) -> None:
+def check_lock(settings: Settings, as_json: bool, *, offline: bool = False) -> None:
     """Compare the lock with what would be locked now."""
     from monorepo import locking
     from monorepo.cli.summary import change_lines
     from monorepo.lock.difference import difference
 
-    with wiring.http() as http:
-        git = wiring.git(settings.cache)
+    with wiring.opened(settings.cache, settings.talk(), offline=offline) as (http, git):
         report = locking.check_lock(settings.directory, cache=settings.cache, http=http, git=git)
     changes = [click.unstyle(line) for line in change_lines(difference(report.lock, report.fresh))]
     broken = [str(violation) for violation in report.violations]

@@ -27,13 +27,13 @@ def pull_sources(settings: Settings, *, force: bool = False, offline: bool = Fal
 
     talk = settings.talk()
     lock = load_lock(settings.directory)
-    with wiring.http() as http, talk.progress() as progress:
+    with wiring.opened(settings.cache, talk) as (http, git), talk.progress() as progress:
         report = pull(
             lock,
             settings.directory,
             cache=settings.cache,
             http=http,
-            git=wiring.git(settings.cache),
+            git=git,
             progress=progress,
             force=force,
             offline=offline,
