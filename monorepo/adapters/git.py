@@ -27,6 +27,7 @@ from monorepo.adapters.git_packs import damage, take_pack, write_pack
 from monorepo.adapters.submodules import is_local, submodules
 from monorepo.cache.rooms import USED, clone_name
 from monorepo.errors import DuniverseError, RepositoryError
+from monorepo.fetch.offline import WAYS
 from monorepo.fetch.tree import TreeWriter
 from monorepo.ports import Commit
 from overlays.stores.files import touch
@@ -202,7 +203,7 @@ class GitClones:
     def _fetch(self, clone: Clone, commit: str) -> str:
         if self._offline and not is_local(clone.url):
             raise RepositoryError(
-                f"the cache does not have the commit {commit}, and mono is offline", place=clone.url
+                f"the cache does not have the commit {commit}, and mono is offline", clone.url, WAYS
             )
         try:
             clone.fetch("--depth=1", f"+{commit}:refs/mono/{commit}")
@@ -217,7 +218,7 @@ class GitClones:
     def _advertised(self, clone: Clone, reference: str) -> dict[str, str]:
         if self._offline and not is_local(clone.url):
             raise RepositoryError(
-                f"mono is offline and cannot ask which commit {reference} is", place=clone.url
+                f"mono is offline and cannot ask which commit {reference} is", clone.url, WAYS
             )
         clone.ensure()
         listing = clone.run("ls-remote", "--", clone.url, reference, f"{reference}^{{}}")

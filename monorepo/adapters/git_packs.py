@@ -62,15 +62,15 @@ def take_pack(clone: Clone, commit: str, pack: Path) -> None:
         carrier = Clone(clone.url, Path(folder) / "carrier", offline=True)
         carrier.ensure()
         copy = carrier.path / "objects/pack/pack-carried.pack"
-        shutil.copyfile(pack, copy)
         try:
+            shutil.copyfile(pack, copy)
             run_git(carrier.path, ("index-pack", str(copy)), carrier.environment())
             carrier.run("cat-file", "-e", commit)
             # Its history stays behind: so says this file (gitrepository-layout).
             (carrier.path / "shallow").write_text(f"{commit}\n", encoding="ascii")
             carrier.run("update-ref", "refs/heads/carried", commit)
-        except (GitRefusedError, RepositoryError) as error:
-            raise RepositoryError(f"the bundle does not have the commit {commit}", clone.url) from error
+        except (GitRefusedError, RepositoryError, FileNotFoundError) as error:
+            raise RepositoryError(f"the pack does not have the commit {commit}", clone.url) from error
         with clone.alone():
             clone.run(
                 "fetch",
