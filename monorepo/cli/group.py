@@ -8,7 +8,7 @@ from types import ModuleType
 import click
 
 from monorepo import __version__
-from monorepo.cli.settings import global_options
+from monorepo.cli.settings import global_options, show_help_alone
 
 _COMMANDS = {
     "bisect": "Find the commit of a repository that changed what is chosen.",
@@ -72,8 +72,7 @@ def _module(name: str) -> ModuleType:
 
 @click.pass_context
 def _without_command(context: click.Context) -> None:
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+    show_help_alone(context)
 
 
 def _show_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:

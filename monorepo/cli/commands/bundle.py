@@ -9,14 +9,18 @@ import click
 
 from monorepo.cli import wiring
 from monorepo.cli.output import print_json, print_table
-from monorepo.cli.settings import settings_of, with_global_options
+from monorepo.cli.settings import settings_of, show_help_alone, with_global_options
 from monorepo.cli.sizes import size_text
 from monorepo.errors import FetchError
 
 
-@click.group("bundle", short_help="Carry a locked project to where there is no network.")
-def command() -> None:
+@click.group(
+    "bundle", invoke_without_command=True, short_help="Carry a locked project to where there is no network."
+)
+@click.pass_context
+def command(context: click.Context) -> None:
     """Carry a locked project, with all that its lock names, to where there is no network."""
+    show_help_alone(context)
 
 
 @command.command("create", short_help="Write a bundle of this project.")

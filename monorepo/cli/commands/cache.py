@@ -11,7 +11,7 @@ import click
 from monorepo.cli import wiring
 from monorepo.cli.output import print_json, print_table
 from monorepo.cli.parameters import Age
-from monorepo.cli.settings import Settings, settings_of, with_global_options
+from monorepo.cli.settings import Settings, settings_of, show_help_alone, with_global_options
 from monorepo.cli.sizes import age_text, size_text
 from monorepo.errors import MonoError
 
@@ -20,9 +20,15 @@ if TYPE_CHECKING:
     from monorepo.lock.model import Lock
 
 
-@click.group("cache", short_help="Look at what is kept, remove what is not used, verify it.")
-def command() -> None:
+@click.group(
+    "cache",
+    invoke_without_command=True,
+    short_help="Look at what is kept, remove what is not used, verify it.",
+)
+@click.pass_context
+def command(context: click.Context) -> None:
     """Look at what mono keeps for all projects, remove what is not used, and verify it."""
+    show_help_alone(context)
 
 
 @command.command("dir", short_help="Print the cache's folder.")
@@ -157,9 +163,9 @@ def verify_command(context: click.Context, dry_run: bool, as_json: bool) -> None
             of = f" of {one.entry.about}" if one.entry.about else ""
             click.echo(f"{one.entry.room} {one.entry.name}{of}: {one.reason}")
     if bad:
-        what = "are still there" if dry_run else "were removed"
-        raise MonoError(f"{_entries(len(bad))} of the cache {what}, being damaged", str(settings.cache))
-    talk.say(f"{_entries(verified.count)} ({size_text(verified.size)}) are as they should be")
+        done = "left where it is" if dry_run else "removed"
+        raise MonoError(f"{_entries(len(bad))} damaged, and {done}", str(settings.cache))
+    talk.say(f"verified {_entries(verified.count)} ({size_text(verified.size)}): all is as it should be")
 
 
 def _lock(settings: Settings) -> Lock | None:
