@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from builder.errors import InputsError
@@ -32,6 +32,21 @@ def tree_digest(folder: Path) -> str:
     return _digest(folder, deep=True)
 
 
+def tree_listing(folder: Path) -> bytes:
+    """The entries that `tree_digest` is the sha256 of, as above: what a folder was, file by file.
+
+    Raises:
+        InputsError: as `tree_digest` does.
+    """
+    return _listing(folder, deep=True)
+
+
+def listing_of(entries: Iterable[tuple[bytes, bytes, str]]) -> bytes:
+    """The listing of a folder that holds these: path, kind and sha256 of each, in any order."""
+    rows = (b"%s %s %s\0" % (kind, sha256.encode("ascii"), path) for path, kind, sha256 in sorted(entries))
+    return b"".join(rows)
+
+
 def files_digest(folder: Path) -> str:
     """As `tree_digest`, of the files and links right in ``folder`` alone, without its folders."""
     return _digest(folder, deep=False)
@@ -39,7 +54,7 @@ def files_digest(folder: Path) -> str:
 
 def file_digest(path: Path) -> str:
     """The digest of one file's bytes, as ``sha256:`` and 64 hex digits; OSError where it cannot be read."""
-    return f"sha256:{_sha256_of(os.fsencode(path))}"
+    return f"sha256:{sha256_of_file(os.fsencode(path))}"
 
 
 def bytes_digest(content: bytes) -> str:
@@ -48,14 +63,15 @@ def bytes_digest(content: bytes) -> str:
 
 
 def _digest(folder: Path, *, deep: bool) -> str:
-    total = hashlib.sha256()
+    return bytes_digest(_listing(folder, deep))
+
+
+def _listing(folder: Path, deep: bool) -> bytes:
     try:
-        for path, kind, sha256 in sorted(_entries(os.fsencode(folder), b"", deep)):
-            total.update(b"%s %s %s\0" % (kind, sha256.encode("ascii"), path))
+        return listing_of(_entries(os.fsencode(folder), b"", deep))
     except OSError as error:
         place = error.filename or folder
         raise InputsError(f"cannot be read ({error.strerror})", place=os.fsdecode(place)) from error
-    return f"sha256:{total.hexdigest()}"
 
 
 def _entries(folder: bytes, prefix: bytes, deep: bool) -> Iterator[tuple[bytes, bytes, str]]:
@@ -64,20 +80,26 @@ def _entries(folder: bytes, prefix: bytes, deep: bool) -> Iterator[tuple[bytes, 
         for entry in entries:
             path = prefix + entry.name
             if entry.is_symlink():
-                yield path, b"l", hashlib.sha256(os.readlink(entry.path)).hexdigest()  # noqa: PTH115 # bytes
+                yield path, b"l", sha256_of_link(entry.path)
             elif entry.is_dir():
                 if deep:
                     yield from _entries(entry.path, path + b"/", deep)
             elif entry.is_file():
                 executable = entry.stat().st_mode & stat.S_IXUSR
-                yield path, b"x" if executable else b"f", _sha256_of(entry.path)
+                yield path, b"x" if executable else b"f", sha256_of_file(entry.path)
             else:
                 raise InputsError(
                     "is neither a file, a folder nor a symbolic link", place=os.fsdecode(entry.path)
                 )
 
 
-def _sha256_of(path: bytes) -> str:
+def sha256_of_link(path: bytes) -> str:
+    """The sha256 of where a symbolic link leads, in hex digits."""
+    return hashlib.sha256(os.readlink(path)).hexdigest()  # noqa: PTH115 # bytes
+
+
+def sha256_of_file(path: bytes) -> str:
+    """The sha256 of a file's bytes, in hex digits."""
     total = hashlib.sha256()
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

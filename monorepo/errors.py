@@ -15,7 +15,7 @@ MonoError
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass
@@ -38,6 +38,10 @@ class MonoError(Exception):
 
     def __str__(self) -> str:
         return f"{self.place}: {self.reason}" if self.place else self.reason
+
+    def __reduce__(self) -> tuple[type[MonoError], tuple[object, ...]]:
+        """How it is copied to another process; an exception's own way knows of no fields."""
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))
 
 
 class ManifestError(MonoError):

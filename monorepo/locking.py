@@ -61,7 +61,10 @@ class CheckReport:
 
     @property
     def good(self) -> bool:
-        return self.lock == self.fresh and not self.violations and not self.damaged
+        from monorepo.lock.trees import without_trees
+
+        same = without_trees(self.lock) == without_trees(self.fresh)
+        return same and not self.violations and not self.damaged
 
 
 def lock_project(
@@ -134,13 +137,17 @@ def keeping_of(
     Raises:
         LockError: ``update`` names what is not in the lock.
     """
-    from monorepo.lock.keeping import NOTHING_KEPT, keep_all, keep_all_but
+    from monorepo.lock.keeping import Keeping, keep_all, keep_all_but
+    from monorepo.lock.trees import trees_of
 
     if update:
         if before is None:
             raise LockError("there is no lock to update", FILE, "run mono lock")
         return keep_all_but(before, update)
-    kept = NOTHING_KEPT if before is None or upgrade else keep_all(before)
+    if before is None:
+        kept = Keeping()
+    else:
+        kept = Keeping(trees=trees_of(before, verified=True)) if upgrade else keep_all(before)
     return replace(kept, versions=(), lowest=lowest) if lowest or states else kept
 
 

@@ -52,6 +52,7 @@ class Manifest:
         ocaml: the bound on the compiler, None where there is none.
         constraints: the user's bounds on packages, in the order written.
         provided: names installed outside, sorted.
+        unverified: names whose archives need no checksum, sorted.
         variables: opam variables for every target, sorted by name.
         targets: to lock and build for, complete, sorted by name.
         archive_mirrors: base urls in opam's cache layout, in the order they are asked.
@@ -68,6 +69,7 @@ class Manifest:
     provided: tuple[str, ...] = ()
     variables: tuple[tuple[str, Value], ...] = ()
     archive_mirrors: tuple[str, ...] = ()
+    unverified: tuple[str, ...] = ()
     stated: frozenset[str] = frozenset()
 
     @property
@@ -88,6 +90,7 @@ class Manifest:
             "targets": [_told(target) for target in self.targets],
             "archive-mirrors": self.archive_mirrors,
             "stated": sorted(self.stated),
+            **({"unverified": self.unverified} if self.unverified else {}),
         }
         return json.dumps(meaning, sort_keys=True, default=str).encode("ascii")
 
@@ -161,7 +164,7 @@ def _manifest(top: Table, text: str, folder: Path) -> Manifest:
     top.only("requires-mono", "project", "repositories", "solve", "variables", "targets", "mirrors")
     project, solve, mirrors = top.table("project"), top.table("solve"), top.table("mirrors")
     project.only("name", "roots")
-    solve.only("ocaml", "constraints", "provided")
+    solve.only("ocaml", "constraints", "provided", "unverified")
     mirrors.only("archives")
     roots = _roots(project, folder)
     return Manifest(
@@ -174,6 +177,7 @@ def _manifest(top: Table, text: str, folder: Path) -> Manifest:
         variables=_variables(top.table("variables")),
         targets=_targets(top.table("targets")),
         archive_mirrors=_archive_mirrors(mirrors),
+        unverified=tuple(sorted(_package_names(solve, "unverified"))),
         stated=frozenset(_stated(top)),
     )
 

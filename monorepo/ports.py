@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from overlays.ports import GitObjects
+
+Result = TypeVar("Result")
 
 
 class Http(Protocol):
@@ -46,7 +49,7 @@ class Commit:
 
 
 class Git(Protocol):
-    """Reads git repositories into bare clones in mono's cache."""
+    """Reads git repositories into bare clones in mono's cache. It can be copied to another process."""
 
     def resolve(self, url: str, reference: str | None) -> str:
         """The commit (40 hex digits) that a branch, tag, commit or None (the default branch) names.
@@ -105,3 +108,23 @@ class Processes(Protocol):
         self, arguments: Sequence[str], *, folder: Path, environment: Mapping[str, str] | None = None
     ) -> Completed:
         """Run to the end; output is passed through to the terminal unless captured by the adapter."""
+
+
+class Team(Protocol):
+    """Processes that share what there is to do."""
+
+    def do(self, work: Callable[..., Result], *arguments: Any) -> Future[Result]:
+        """Have ``work`` called with ``arguments``, which are copied there and the result back.
+
+        What it raises is what the future raises. Tasks are begun in the order in which they are given.
+        """
+
+
+class Workers(Protocol):
+    """Other processes to do work that takes the processor's time."""
+
+    def team(self, held: int) -> AbstractContextManager[Team]:
+        """Processes that are ended, whatever they do, at the end, and when this one ends in any way.
+
+        They keep the file descriptor ``held`` open until then.
+        """

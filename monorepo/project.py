@@ -103,6 +103,7 @@ def load_project(folder: Path, manifest: Manifest) -> Project:
         pinned=frozenset(pin.name for pin in pins),
         provided=frozenset((*provided, *(name for target in targets for name in target.provided))),
         root_places=_root_places(folder, manifest, files, roots),
+        unverified=frozenset(manifest.unverified),
     )
     return Project(
         manifest.project,

@@ -35,19 +35,26 @@ def git_location(url: str) -> tuple[str, str | None] | None:
     return None
 
 
-def why_unusable(source: Source) -> str:
+_ELSEWHERE = {"hg+": "Mercurial", "darcs+": "Darcs", "rsync+": "a folder to copy", "bzr+": "Bazaar"}
+
+
+def why_unusable(source: Source, *, unverified: bool = False) -> str:
     """Why a source cannot be fetched or verified; empty where it can.
 
-    Git verifies by commit; an archive needs a checksum, and a place that http or the file system knows.
+    Git verifies by commit; an archive needs a checksum, unless the user takes it ``unverified``, and a place
+    that http or the file system knows.
     """
     if source.subpath is not None and (source.subpath.startswith("/") or ".." in source.subpath.split("/")):
         return f"its subpath {source.subpath} leads out of its source"
     if git_location(source.url) is not None:
         return ""
+    for scheme, what in _ELSEWHERE.items():
+        if source.url.startswith(scheme):
+            return f"its source is in {what}, and mono takes archives and git (an overlay can name a release)"
     if not source.url.startswith(("https://", "http://", "file:///")):
         return f"its source is at {source.url}, which mono does not fetch"
     if not source.checksums:
-        return "its source has no checksum"
+        return "" if unverified else "its source has no checksum (see [solve] unverified)"
     strange = [checksum for checksum in source.checksums if not _CHECKSUM.fullmatch(checksum)]
     return f"{strange[0]} is no checksum that mono knows" if strange else ""
 

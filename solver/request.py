@@ -63,6 +63,7 @@ class Request:
         root_places: for error messages, the file and line where a root names a dependency:
             ``(root, dependency)`` to ``hello.opam:5``.
         preferences: which of several answers is taken.
+        unverified: names that may come from an archive without any checksum.
         any_build_system: whether opam's rules alone count: whatever builds a package will do, as nothing is
             vendored for dune.
     """
@@ -76,6 +77,7 @@ class Request:
     pinned: frozenset[str] = frozenset()
     preferences: Preferences = Preferences()
     any_build_system: bool = False
+    unverified: frozenset[str] = frozenset()
 
     @property
     def direct(self) -> frozenset[str]:

@@ -209,7 +209,7 @@ class _Builder:
                 continue
             assert isinstance(package, Package)
             candidate = self._candidate(package, is_root=False)
-            unusable = _why_unusable(candidate)
+            unusable = self._why_unusable(candidate)
             if unusable:
                 rejection = Rejection(name, package.version, Why.UNVERIFIABLE, unusable)
                 self.rejections.setdefault(name, []).append(rejection)
@@ -276,11 +276,12 @@ class _Builder:
             return Nature.PROVIDED  # what opam would build, dune need not
         return nature
 
-
-def _why_unusable(candidate: Candidate) -> str:
-    """Why a candidate that would be vendored cannot be; empty where it can."""
-    source = candidate.package.source
-    return why_unusable(source) if candidate.nature is Nature.DUNE and source is not None else ""
+    def _why_unusable(self, candidate: Candidate) -> str:
+        """Why a candidate that would be vendored cannot be; empty where it can."""
+        source = candidate.package.source
+        if candidate.nature is not Nature.DUNE or source is None:
+            return ""
+        return why_unusable(source, unverified=candidate.name in self.request.unverified)
 
 
 def _needs(formula: Formula, package: Package, reduction: Reduction) -> tuple[Need, ...]:

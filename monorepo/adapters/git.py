@@ -44,6 +44,10 @@ class GitClones:
         self._offline = offline
         self._readers: dict[Path, BlobReader] = {}
 
+    def __getstate__(self) -> dict[str, object]:
+        """What is copied to another process, which reads through processes of its own."""
+        return {**vars(self), "_readers": {}}
+
     def without_network(self) -> GitClones:
         """See `monorepo.ports.Git`."""
         return GitClones(self._cache, offline=True)

@@ -25,6 +25,7 @@ from monorepo.errors import FetchError, LockError, MonoError
 from monorepo.fetch.checksums import Checksum
 from monorepo.fetch.download import Patience, fetch
 from monorepo.fetch.offline import Missing, Tip, commits_of, with_submodules
+from monorepo.fetch.places import packages_and
 from monorepo.fetch.progress import Progress
 from monorepo.lock.answer import OpenProject
 from monorepo.lock.format import FILE
@@ -77,6 +78,7 @@ def create(
     if not report.good:
         raise LockError("the lock is not what would be locked now", FILE, "run mono lock")
     lock = report.lock
+    _refuse_unverified(lock)
     mirrors = archive_mirrors(lock.archive_mirrors, folder)
     archives = fetch(lock.sources, mirrors, cache, http, git, progress, patience=patience).paths
     tips = _commits(lock, project)
@@ -94,6 +96,16 @@ def create(
             progress.finished(tip.url)
         _add_repositories(writer, project, lock, cache)
     return Created(file, file.stat().st_size, len(names), len(archives), len(tips), len(lock.repositories))
+
+
+def _refuse_unverified(lock: Lock) -> None:
+    unverified = [packages_and(source) for source in lock.sources if source.unverified]
+    if unverified:
+        raise FetchError(
+            "a source without a checksum cannot be carried, as nothing tells later that it is the same",
+            ", ".join(unverified),
+            "make a release of it, or take it from git",
+        )
 
 
 def _commits(lock: Lock, project: OpenProject) -> Sequence[Tip]:

@@ -21,6 +21,7 @@ _COMMANDS = {
     "lock": "Choose a version of everything and write mono.lock.",
     "outdated": "List what could be newer, and what holds it back.",
     "pull": "Fetch the locked sources into duniverse/.",
+    "status": "Tell whether lock, duniverse and contexts are up to date.",
     "tree": "Show the packages of the lock as a tree.",
     "why": "Tell why a package is in the lock.",
     "why-not": "Tell what keeps a package or version out of the lock.",

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from monorepo.cli.talk import Talk
-from monorepo.ports import Git, Http, Processes
+from monorepo.ports import Git, Http, Processes, Workers
 
 
 @contextmanager
@@ -46,3 +46,10 @@ def processes(*, capture: bool = False) -> Processes:
     from monorepo.adapters.processes import SystemProcesses
 
     return SystemProcesses(capture=capture)
+
+
+def workers() -> Workers:
+    """Processes, one on each processor."""
+    from monorepo.adapters.workers import ProcessWorkers
+
+    return ProcessWorkers()

@@ -44,7 +44,7 @@ def emit_contexts(
     """
     refuse_uncertified(lock)
     _refuse_a_folder_of_the_projects_own(project / FOLDER)
-    files, folders = _inputs(lock, project, lock_file)
+    files, folders = _inputs(lock, project, lock_file, _tree_digest)
     _compare_with_lock(lock, project / DUNIVERSE, folders, warn)
     for path, text in plan_contexts(lock, files, folders).items():
         _write(project / path, text)
@@ -53,7 +53,35 @@ def emit_contexts(
     return tuple(project / FOLDER / target.name for target in lock.targets)
 
 
-def _inputs(lock: Lock, project: Path, lock_file: str) -> tuple[dict[str, str], dict[str, str]]:
+def stale_contexts(lock: Lock, project: Path, trees: Mapping[str, str]) -> tuple[str, ...]:
+    """The targets of ``lock`` whose contexts are there, but not as `emit_contexts` would write them now.
+
+    ``trees`` are digests by directory of those of duniverse/ that are known; the rest are read.
+
+    Raises:
+        LockError, DuniverseError: mono.lock, or what is in duniverse/, cannot be read.
+    """
+
+    def digest(folder: Path) -> str:
+        return trees.get(folder.name) or _tree_digest(folder)
+
+    planned = plan_contexts(lock, *_inputs(lock, project, "mono.lock", digest))
+    stale: dict[str, None] = {}
+    for path, text in planned.items():
+        target = Path(path).parent.name
+        if has_context(project, target) and not _holds(project / path, text):
+            stale[target] = None
+    return tuple(stale)
+
+
+def has_context(project: Path, target: str) -> bool:
+    """Whether a context of ``target`` was written."""
+    return (project / FOLDER / target / FILE_NAME).is_file()
+
+
+def _inputs(
+    lock: Lock, project: Path, lock_file: str, digest: Callable[[Path], str]
+) -> tuple[dict[str, str], dict[str, str]]:
     """Digests of the lock and of everything in duniverse/: files, then folders."""
     try:
         files = {lock_file: file_digest(project / lock_file)}
@@ -64,7 +92,7 @@ def _inputs(lock: Lock, project: Path, lock_file: str) -> tuple[dict[str, str], 
     for entry in (*_visible_entries(project / DUNIVERSE), *(folder for folder in apart if folder.is_dir())):
         path = f"{DUNIVERSE}/{entry.name}"
         if entry.is_dir():
-            folders[path] = _tree_digest(entry)
+            folders[path] = digest(entry)
         else:
             files[path] = file_digest(entry)
     return files, folders
@@ -149,12 +177,15 @@ def _is_context(folder: Path) -> bool:
     return True
 
 
+def _holds(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_bytes() == text.encode("utf-8")
+
+
 def _write(path: Path, text: str) -> None:
     """Put ``text`` at ``path`` by a rename; not at all where it is there already."""
-    content = text.encode("utf-8")
-    if path.is_file() and path.read_bytes() == content:
+    if _holds(path, text):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_bytes(content)
+    aside.write_bytes(text.encode("utf-8"))
     aside.replace(path)

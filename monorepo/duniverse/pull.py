@@ -8,16 +8,20 @@ from pathlib import Path
 
 from monorepo.duniverse import DUNIVERSE
 from monorepo.duniverse.clashes import refuse_clashes
+from monorepo.duniverse.placing import LinkMode
+from monorepo.duniverse.recording import Recorded, record_trees, refuse_other_trees, unrecorded
 from monorepo.duniverse.state import Vendored
 from monorepo.duniverse.swap import alone, repair
-from monorepo.duniverse.vendor import plan, vendor
-from monorepo.fetch.download import Patience, fetch
+from monorepo.duniverse.vendor import Bring, Means, plan, prepare_aside, vendor
+from monorepo.fetch.arrivals import Arrived
+from monorepo.fetch.download import Fetched, Patience, fetch
 from monorepo.fetch.offline import NoHttp, refuse_missing
 from monorepo.fetch.places import documents_of
 from monorepo.fetch.progress import Progress, Silence
+from monorepo.fetch.unverified import pin_unverified
 from monorepo.lock.itself import refuse_uncertified
-from monorepo.lock.model import Lock
-from monorepo.ports import Git, Http
+from monorepo.lock.model import Lock, LockedSource
+from monorepo.ports import Git, Http, Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,8 @@ class PullReport:
     """What a pull did. ``made``, ``kept`` and ``removed`` are directories of duniverse/, sorted.
 
     ``archives`` counts the files that were wanted for them, ``downloaded`` those that were not in the cache,
-    ``received`` their bytes; ``notes`` tells of places that were passed over.
+    ``received`` their bytes; ``recorded`` counts the trees that mono.lock did not have before; ``notes``
+    tells of places that were passed over, and of what could not be recorded.
     """
 
     made: tuple[str, ...]
@@ -34,6 +39,7 @@ class PullReport:
     archives: int = 0
     downloaded: int = 0
     received: int = 0
+    recorded: int = 0
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -53,8 +59,10 @@ def pull(
     cache: Path,
     http: Http,
     git: Git,
+    workers: Workers,
     progress: Progress | None = None,
     *,
+    link_mode: LinkMode | None = None,
     force: bool = False,
     offline: bool = False,
     patience: Patience | None = None,
@@ -62,45 +70,105 @@ def pull(
     """Make ``project``/duniverse what ``lock`` says, by way of ``cache``.
 
     Nothing to do: no network, no writing. Otherwise the old duniverse stands until the new one is complete.
-    A second pull at the same time waits for the first. ``offline`` takes everything from the cache and from
-    this machine, and where something is lacking tells of all that is; ``force`` discards what was changed by
-    hand.
+    What the sources became is held against the trees that ``lock`` records, and written into the project's
+    mono.lock where it has none yet.
+    A second pull at the same time waits for the first. Sources that the cache has prepared are placed from
+    there, by ``link_mode`` or as cheaply as can be; nothing is fetched for them. ``offline`` takes everything
+    from the cache and from this machine, and where something is lacking tells of all that is; ``force``
+    discards what was changed by hand.
 
     Raises:
         LockError: the lock breaks the formulas that it records of its own packages.
         FetchError: a source could not be had, verified or unpacked.
-        DuniverseError: duniverse/ was changed by hand (and not ``force``), a source cannot be prepared, or
-            dune would refuse what the sources and the roots define together.
+        DuniverseError: duniverse/ was changed by hand (and not ``force``), a source cannot be prepared or is
+            not what the lock records, or dune would refuse what the sources and the roots define together.
     """
     progress = progress or Silence()
     if offline:
         http, git = NoHttp(), git.without_network()
     refuse_uncertified(lock)
-    documents_of(lock.sources)  # whatever is not pinned is refused before anything else happens
+    # Whatever is not pinned, and not allowed to be so, is refused before anything else happens.
+    documents_of(source for source in lock.sources if not source.unverified)
 
     def check(folder: Path, directories: Mapping[str, Vendored]) -> None:
+        refuse_other_trees(lock, _trees(directories))
         refuse_clashes(lock, {name: one.shown for name, one in directories.items()}, folder, project)
 
-    with alone(project, lambda: progress.noted("waiting for another mono pull of this project")):
+    with alone(project, lambda: progress.noted("waiting for another mono pull of this project")) as held:
         repair(project)
         todo = plan(lock.sources, project, force=force)
         if todo.nothing:
             check(project / DUNIVERSE, todo.kept)
-            return PullReport((), tuple(sorted(todo.kept)))
-        mirrors = archive_mirrors(lock.archive_mirrors, project)
-        if offline:
-            refuse_missing(todo.fresh, mirrors, cache, git)
-        fetched = fetch(todo.fresh, mirrors, cache, http, git, progress, patience=patience)
-        vendor(todo, project, fetched.paths, git, progress, check)
+            recorded = record_trees(lock, project, _trees(todo.kept))
+            _tell(recorded.notes, progress)
+            kept = tuple(sorted(todo.kept))
+            return PullReport((), kept, recorded=recorded.trees, notes=recorded.notes)
+        bring = _bringing(lock, project, cache, http, git, progress, patience, offline=offline)
+        means = Means(cache, link_mode, git, workers, held, progress)
+        vendoring = vendor(todo, project, means, bring, check)
+        fetched = vendoring.fetched
+        recorded = record_trees(lock, project, _trees(vendoring.directories))
+        _tell(recorded.notes, progress)
     return PullReport(
         made=tuple(sorted(source.directory for source in todo.fresh)),
         kept=tuple(sorted(todo.kept)),
         removed=todo.removed,
-        archives=len(fetched.paths),
+        archives=len(documents_of(source for source in todo.fresh if not source.unverified)),
         downloaded=fetched.downloaded,
         received=fetched.received,
-        notes=fetched.notes,
+        recorded=recorded.trees,
+        notes=(*fetched.notes, *recorded.notes),
     )
+
+
+def _trees(directories: Mapping[str, Vendored]) -> dict[str, str]:
+    return {name: vendored.tree for name, vendored in directories.items()}
+
+
+def _tell(notes: Sequence[str], progress: Progress) -> None:
+    for note in notes:
+        progress.noted(note)
+
+
+def fetch_trees(
+    lock: Lock, project: Path, cache: Path, http: Http, git: Git, workers: Workers, progress: Progress
+) -> Recorded:
+    """Fetch and prepare, away from duniverse/, what ``lock`` has no tree of, and record it in mono.lock.
+
+    Raises:
+        FetchError, DuniverseError: a source cannot be had or prepared; mono.lock stays as it was.
+    """
+    wanted = unrecorded(lock)
+    if not wanted:
+        return Recorded()
+    with alone(project, lambda: progress.noted("waiting for another mono pull of this project")) as held:
+        bring = _bringing(lock, project, cache, http, git, progress)
+        means = Means(cache, None, git, workers, held, progress)
+        recorded = record_trees(lock, project, _trees(prepare_aside(wanted, project, means, bring)))
+    _tell(recorded.notes, progress)
+    return recorded
+
+
+def _bringing(
+    lock: Lock,
+    project: Path,
+    cache: Path,
+    http: Http,
+    git: Git,
+    progress: Progress,
+    patience: Patience | None = None,
+    *,
+    offline: bool = False,
+) -> Bring:
+    mirrors = archive_mirrors(lock.archive_mirrors, project)
+
+    def bring(sources: Sequence[LockedSource], arrived: Arrived) -> Fetched:
+        if offline:
+            refuse_missing(sources, mirrors, cache, git)
+        pinned = pin_unverified(sources, cache, http, progress)
+        return fetch(pinned, mirrors, cache, http, git, progress, patience=patience, arrived=arrived)
+
+    return bring
 
 
 def archive_mirrors(mirrors: Sequence[str], project: Path) -> tuple[str, ...]:

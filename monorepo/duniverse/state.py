@@ -1,8 +1,8 @@
 """What a pull remembers of the duniverse it made, in duniverse/.mono.json.
 
-For every directory: the digest of what the lock says of its content, the digest of the tree, a stamp of
-names, sizes, modes and times, which tells in microseconds per file whether anything may have changed since,
-and what it shows to dune, so that a later pull need not read it again.
+For every directory: the digest of what the lock says of its content, the digest of the tree, its stamp, which
+tells whether anything may have changed since, and what it shows to dune, so that a later pull need not read
+it again.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,8 @@ from monorepo.lock.model import LockedSource
 
 STATE = ".mono.json"
 _FORMAT = 1
-_RULES = 2  # counts up when preparation changes, so that every tree is made anew
+RULES = 4
+"""Counts up when preparation or stamps change, so that every tree is made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +67,15 @@ def state_text(directories: Mapping[str, Vendored]) -> str:
 def source_digest(source: LockedSource) -> str:
     """The digest of everything in the lock that decides the content of ``source``'s directory.
 
-    Where the same bytes are fetched from does not count.
+    Where the same bytes are fetched from does not count, unless no checksum of the lock tells them.
     """
     content = {
-        "rules": _RULES,
+        "rules": RULES,
         "packages": sorted(source.packages),
         "removed": REMOVED,
         "checksums": [str(checksum) for checksum in parse_checksums(source.checksums)],
         "commit": source.commit,
+        **({"url": source.url} if source.unverified else {}),
         "subpath": source.subpath,
         "extra_sources": [
             [extra.file, [str(checksum) for checksum in parse_checksums(extra.checksums)]]
@@ -88,30 +89,14 @@ def source_digest(source: LockedSource) -> str:
     return f"sha256:{hashlib.sha256(text.encode('ascii')).hexdigest()}"
 
 
+def shown_of(about: dict[str, Any]) -> Shown:
+    """What a source shows, as `dataclasses.asdict` has it and JSON gives it back."""
+    return Shown(**{**about, "language": tuple(about["language"])})
+
+
 def _vendored(source: str, tree: str, stamp: str, shown: dict[str, Any] | None = None) -> Vendored:
     """One entry as it was read; before rule 2 what a source shows was not written down."""
-    about = Shown({}, {}) if shown is None else Shown(**{**shown, "language": tuple(shown["language"])})
-    return Vendored(source, tree, stamp, about)
-
-
-def stamp(folder: Path) -> str:
-    """The digest of name, mode, size and time of everything in ``folder`` but folders; reads no file."""
-    lines = [
-        f"{path} {about.st_mode:o} {about.st_size} {about.st_mtime_ns}"
-        for path, about in _walk(os.fspath(folder), "")
-    ]
-    lines.sort()
-    text = "\0".join(lines)
-    return f"sha256:{hashlib.sha256(os.fsencode(text)).hexdigest()}"
-
-
-def _walk(folder: str, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(entry.path, f"{prefix}{entry.name}/")
-            else:
-                yield prefix + entry.name, entry.stat(follow_symlinks=False)
+    return Vendored(source, tree, stamp, Shown({}, {}) if shown is None else shown_of(shown))
 
 
 def _unreadable(path: Path, why: str) -> DuniverseError:

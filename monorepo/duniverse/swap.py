@@ -20,10 +20,11 @@ _HERE = -100  # AT_FDCWD; of no matter, as both paths are absolute
 
 
 @contextmanager
-def alone(project: Path, waiting: Callable[[], None]) -> Iterator[None]:
+def alone(project: Path, waiting: Callable[[], None]) -> Iterator[int]:
     """Alone among all processes that change the duniverse of ``project``; calls ``waiting`` before it waits.
 
-    The lock is on the project's folder itself, so that it leaves no file behind.
+    The lock is on the project's folder itself, so that it leaves no file behind. It lasts until every process
+    that has the descriptor open, which is given, has closed it.
     """
     try:
         descriptor = os.open(project, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -37,7 +38,7 @@ def alone(project: Path, waiting: Callable[[], None]) -> Iterator[None]:
         except BlockingIOError:
             waiting()
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from builder.digest import tree_digest
-from builder.errors import BuilderError
+from builder.digest import bytes_digest
 from monorepo.duniverse import DUNIVERSE
-from monorepo.duniverse.state import STATE, Vendored, read_state, source_digest, stamp, state_text
+from monorepo.duniverse.files import LISTS, has_list, list_files, make_lists
+from monorepo.duniverse.making import Maker
+from monorepo.duniverse.placing import LinkMode
+from monorepo.duniverse.stamp import stamp
+from monorepo.duniverse.state import STATE, Vendored, read_state, source_digest, state_text
 from monorepo.duniverse.swap import begin, finish
+from monorepo.duniverse.trees import TreeCache
 from monorepo.errors import DuniverseError, MonoError
+from monorepo.fetch.arrivals import Arrived
 from monorepo.fetch.checksums import Checksum
-from monorepo.fetch.download import raise_together
-from monorepo.fetch.parallel import Stop, in_parallel
-from monorepo.fetch.prepare import prepare, refuse_bad_directory
+from monorepo.fetch.download import Fetched, raise_together
+from monorepo.fetch.prepare import refuse_bad_directory
 from monorepo.fetch.progress import Progress
 from monorepo.fetch.tree import settle
 from monorepo.lock.format import FILES_FOLDER
 from monorepo.lock.model import LockedSource
-from monorepo.ports import Git
+from monorepo.ports import Git, Workers
 
 _OWN_FILES = {
     "dune": """\
@@ -40,7 +45,8 @@ would disturb the workspace around it. Packages of a source that are not locked 
 `dune build -p` hides them: their opam files and stanzas are taken out, each stanza leaving its empty lines.
 dune treats all of it as vendored (see the file `dune`).
 
-`.mono.json` holds what mono needs to see which folders are still as it left them. A folder that was changed
+`.mono.json` and `.mono.files` hold what mono needs to see which folders are still as it left them, and which
+files of them are not: `mono pull --check` tells. A folder that was changed
 by hand is not overwritten: `mono pull` stops and names it; `mono pull --force` discards the change.
 """,
 }
@@ -48,6 +54,30 @@ by hand is not overwritten: `mono pull` stops and names it; `mono pull --force` 
 
 Check = Callable[[Path, Mapping[str, Vendored]], None]
 """Raises where the sources in a folder, of which these are the notes, cannot be built side by side."""
+
+
+Bring = Callable[[Sequence[LockedSource], Arrived], Fetched]
+"""Fetches sources, and hands each on as soon as all that it needs is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a pull works with: mono's cache, and how to place what it has; ``held`` is the project's lock."""
+
+    cache: Path
+    link_mode: LinkMode | None
+    git: Git
+    workers: Workers
+    held: int
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Vendoring:
+    """What is in the new duniverse, and what had to be fetched for it."""
+
+    directories: Mapping[str, Vendored]
+    fetched: Fetched
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +102,8 @@ def plan(sources: Sequence[LockedSource], project: Path, *, force: bool = False)
     _refuse_what_is_no_folder(duniverse)
     state = _state(duniverse, force=force)
     wanted = {source.directory: source_digest(source) for source in sources}
+    # What no checksum and no tree tells is asked for anew, until some pull has recorded it.
+    unknown = {source.directory for source in sources if source.unverified and not source.tree}
     intact = {name for name, vendored in state.items() if _intact(duniverse / name, vendored)}
     lost = {name for name in state if not os.path.lexists(duniverse / name)}
     if not force:
@@ -79,95 +111,112 @@ def plan(sources: Sequence[LockedSource], project: Path, *, force: bool = False)
     kept = {
         name: vendored
         for name, vendored in state.items()
-        if name in intact and wanted.get(name) == vendored.source
+        if name in intact and wanted.get(name) == vendored.source and name not in unknown
     }
     fresh = tuple(source for source in sources if source.directory not in kept)
     removed = tuple(sorted(state.keys() - wanted.keys()))
-    complete = not fresh and not removed and duniverse.is_dir() and not _strangers(duniverse, state)
-    return Plan(fresh, kept, removed, complete and _own_files_stand(duniverse))
+    complete = not fresh and not removed and duniverse.is_dir() and not strangers(duniverse, state)
+    listed = all(has_list(duniverse, name) for name in kept)
+    return Plan(fresh, kept, removed, complete and listed and not own_files_changed(duniverse))
 
 
-def vendor(
-    plan: Plan,
-    project: Path,
-    archives: Mapping[tuple[Checksum, ...], Path],
-    git: Git,
-    progress: Progress,
-    check: Check,
-    *,
-    threads: int = 2,
-) -> Mapping[str, Vendored]:
+def vendor(plan: Plan, project: Path, means: Means, bring: Bring, check: Check) -> Vendoring:
     """Carry ``plan`` out: make the new tree aside, ``check`` it, then have it take the place of duniverse/.
 
+    Args:
+        bring: fetches what the cache of prepared trees has not.
+
     Raises:
-        FetchError, DuniverseError: a source cannot be prepared, or ``check`` refuses; duniverse/ stays.
+        FetchError, DuniverseError: a source cannot be had or prepared, or ``check`` refuses; the old
+            duniverse stays.
     """
     try:
         new = begin(project)
         try:
-            directories = _fill(new, plan, project, archives, git, progress, check, threads)
+            vendoring = _fill(new, plan, project, means, bring)
+            check(new, vendoring.directories)
+            for name, text in {**_OWN_FILES, STATE: state_text(vendoring.directories)}.items():
+                (new / name).write_text(text, encoding="utf-8", newline="")
+                (new / name).chmod(0o644)
             finish(project)
         except BaseException:
-            shutil.rmtree(new, ignore_errors=True)  # what a straggling thread adds, the next pull clears away
+            shutil.rmtree(new, ignore_errors=True)
             raise
     except OSError as error:
         raise DuniverseError(
             f"the new tree cannot be written: {error.strerror or error}", place=str(error.filename or project)
         ) from error
-    return directories
+    return vendoring
 
 
-def _fill(
-    new: Path,
-    plan: Plan,
-    project: Path,
-    archives: Mapping[tuple[Checksum, ...], Path],
-    git: Git,
-    progress: Progress,
-    check: Check,
-    threads: int,
-) -> dict[str, Vendored]:
-    def make(source: LockedSource, stop: Stop) -> Vendored:
-        folder = new / source.directory
-        aside = new / f".{source.directory}"
-        shown = prepare(source, folder, aside, archives, project / FILES_FOLDER, git)
-        vendored = Vendored(source_digest(source), _digest(folder), stamp(folder), shown)
-        progress.finished(source.directory)
-        return vendored
+def prepare_aside(
+    sources: Sequence[LockedSource], project: Path, means: Means, bring: Bring
+) -> Mapping[str, Vendored]:
+    """Have ``sources`` prepared in the cache, and nowhere else; what each of them is, by directory.
 
-    progress.started("preparing", len(plan.fresh))
-    outcomes = in_parallel(make, plan.fresh, threads)
-    raise_together("sources could not be prepared", [one for one in outcomes if isinstance(one, MonoError)])
-    directories = dict(plan.kept)
-    for source, outcome in zip(plan.fresh, outcomes, strict=True):
-        if isinstance(outcome, Vendored):
-            directories[source.directory] = outcome
-    for name in plan.kept:
-        _take_over(project / DUNIVERSE / name, new / name)
-    check(new, directories)
-    for name, text in {**_OWN_FILES, STATE: state_text(directories)}.items():
-        (new / name).write_text(text, encoding="utf-8", newline="")
-        (new / name).chmod(0o644)
-    return directories
-
-
-def _take_over(old: Path, new: Path) -> None:
-    """Have ``old`` at ``new`` as well: the same files by second names, or copied where that cannot be."""
+    Raises:
+        FetchError, DuniverseError: a source cannot be had or prepared.
+    """
+    incoming = means.cache / "incoming"
     try:
-        shutil.copytree(old, new, symlinks=True, copy_function=_link)
-    except shutil.Error as error:
+        incoming.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix="aside-", dir=incoming) as aside:
+            alone = Plan(tuple(sources), {}, (), nothing=False)
+            return _fill(Path(aside), alone, project, means, bring).directories
+    except OSError as error:
         raise DuniverseError(
-            f"{old.name} cannot be taken over: {error.args[0][0][2]}", place=str(old)
+            f"the cache cannot be used: {error.strerror or error}", place=str(error.filename or means.cache)
         ) from error
 
 
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EXDEV):
-            raise
-        shutil.copy2(source, target, follow_symlinks=False)
+def _fill(new: Path, plan: Plan, project: Path, means: Means, bring: Bring) -> Vendoring:
+    make_lists(new)
+    trees = TreeCache(means.cache)
+    placing = trees.placing(means.link_mode, new)
+    maker = Maker(new, project / DUNIVERSE, means.cache, project / FILES_FOLDER, placing, means.git)
+    outcomes: dict[str, Future[Vendored | None]] = {}
+    with means.workers.team(means.held) as team:
+        # The processes are there before the first thread is, which a fork could not take over.
+        for name, vendored in plan.kept.items():
+            outcomes[name] = team.do(maker.keep, name, vendored)
+        for source in plan.fresh:
+            if trees.has(source):
+                outcomes[source.directory] = team.do(maker.place, source)
+        absent = [source for source in plan.fresh if _result(outcomes.get(source.directory)) is None]
+
+        def arrived(source: LockedSource, archives: Mapping[tuple[Checksum, ...], Path]) -> None:
+            outcomes[source.directory] = team.do(maker.make, source, archives)
+
+        fetched = bring(absent, arrived) if absent else Fetched({})
+        directories = _finished(outcomes, plan, means.progress)
+    return Vendoring(directories, fetched)
+
+
+def _finished(
+    outcomes: Mapping[str, Future[Vendored | None]], plan: Plan, progress: Progress
+) -> dict[str, Vendored]:
+    """What became of every directory, once all are done; raises together what went wrong with any."""
+    progress.started("preparing", len(plan.fresh))
+    directories: dict[str, Vendored] = {}
+    # One without a checksum is in the cache by what it was found to be, in the lock by its url.
+    wanted = {source.directory: source_digest(source) for source in plan.fresh}
+    errors: list[MonoError] = []
+    for name in (*plan.kept, *(source.directory for source in plan.fresh)):
+        try:
+            vendored = outcomes[name].result()
+        except MonoError as error:
+            errors.append(error)
+            continue
+        assert vendored is not None  # what the cache had not was brought and made
+        directories[name] = replace(vendored, source=wanted.get(name, vendored.source))
+        if name not in plan.kept:
+            progress.finished(name)
+    raise_together("sources could not be prepared", errors)
+    return directories
+
+
+def _result(outcome: Future[Vendored | None] | None) -> Vendored | None:
+    return outcome.result() if outcome else None
 
 
 def _refuse_what_is_no_folder(duniverse: Path) -> None:
@@ -201,45 +250,41 @@ def _intact(folder: Path, vendored: Vendored) -> bool:
         return False
     if stamp(folder) == vendored.stamp:
         return True
-    if _digest(folder) != vendored.tree:
+    if bytes_digest(list_files(folder)) != vendored.tree:
         return False
     settle(folder)
     return True
 
 
-def _digest(folder: Path) -> str:
-    try:
-        return tree_digest(folder)
-    except BuilderError as error:
-        raise DuniverseError(error.reason, place=error.place, hint=error.hint) from error
-
-
-def _strangers(duniverse: Path, state: Mapping[str, Vendored]) -> list[str]:
-    expected = {*state, *_OWN_FILES, STATE}
+def strangers(duniverse: Path, state: Mapping[str, Vendored]) -> list[str]:
+    """What is in ``duniverse`` that no pull put there, by name."""
+    expected = {*state, *_OWN_FILES, STATE, LISTS}
     if not duniverse.is_dir():
         return []
     return sorted(entry.name for entry in duniverse.iterdir() if entry.name not in expected)
 
 
-def _own_files_stand(duniverse: Path) -> bool:
-    return all(
-        (duniverse / name).is_file() and (duniverse / name).read_bytes() == text.encode()
+def own_files_changed(duniverse: Path) -> list[str]:
+    """The files that mono itself writes into ``duniverse``, as far as they are not as it would."""
+    return [
+        name
         for name, text in _OWN_FILES.items()
-    )
+        if not (duniverse / name).is_file() or (duniverse / name).read_bytes() != text.encode()
+    ]
 
 
 def _refuse_edits(duniverse: Path, state: Mapping[str, Vendored], edited: Sequence[str]) -> None:
-    strangers = _strangers(duniverse, state)
-    if not edited and not strangers:
+    added = strangers(duniverse, state)
+    if not edited and not added:
         return
-    names = ", ".join(f"{DUNIVERSE}/{name}" for name in (*edited, *strangers))
+    names = ", ".join(f"{DUNIVERSE}/{name}" for name in (*edited, *added))
     raise DuniverseError(
         f"changed by hand since the last pull: {names}",
         place=str(duniverse),
-        hint="keep the change elsewhere, then pull with --force to discard it here",
+        hint="mono pull --check names the files; keep the change elsewhere, then --force discards it here",
         details=(
             *(f"{DUNIVERSE}/{name} is not what mono wrote" for name in edited),
-            *(f"{DUNIVERSE}/{name} was not put there by mono" for name in strangers),
+            *(f"{DUNIVERSE}/{name} was not put there by mono" for name in added),
         ),
     )
 

@@ -35,7 +35,7 @@ class ArchiveCache:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise _unusable(path, error) from error
+            raise unusable(path, error) from error
 
     @contextmanager
     def bringing(self, checksums: Sequence[Checksum]) -> Iterator[Entry]:
@@ -55,7 +55,7 @@ class ArchiveCache:
                 # Whoever waits for this lock finds the entry in its place, so the file has served.
                 lock.unlink(missing_ok=True)
         except OSError as error:
-            raise _unusable(self._incoming, error) from error
+            raise unusable(self._incoming, error) from error
 
 
 class Entry:
@@ -77,7 +77,8 @@ class Entry:
         return self._path
 
 
-def _unusable(path: Path, error: OSError) -> FetchError:
+def unusable(path: Path, error: OSError) -> FetchError:
+    """What to say where something in the cache, if nothing else then ``path``, cannot be read or written."""
     return FetchError(
         f"the cache cannot be used: {error.strerror or error}",
         place=str(error.filename or path),

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from monorepo.errors import AbsentError, FetchError, MonoError, TemporaryError
 from monorepo.fetch.archives import ArchiveCache, Entry
+from monorepo.fetch.arrivals import Arrivals, Arrived
 from monorepo.fetch.checksums import Checksum, Mismatch, Verifier
 from monorepo.fetch.parallel import Stop, in_parallel
 from monorepo.fetch.places import (
@@ -62,11 +63,12 @@ def fetch(
     *,
     threads: int = 16,
     patience: Patience | None = None,
+    arrived: Arrived | None = None,
 ) -> Fetched:
     """Bring all of ``sources`` into ``cache``; every listed checksum of every file is verified.
 
     Each archive is looked for in the cache, then on ``mirrors`` by checksum, then at its url, then on its
-    own mirrors. git commits are fetched into bare clones.
+    own mirrors. git commits are fetched into bare clones. ``arrived`` hears of each source that is complete.
 
     Raises:
         FetchError: something could not be had from any place. Everything else was still tried (and is in the
@@ -76,10 +78,15 @@ def fetch(
     commits = list({(source.url, source.commit): source for source in sources if source.commit}.values())
     downloader = _Downloader(ArchiveCache(cache), http, tuple(mirrors), patience or Patience(), progress)
 
+    arrivals = Arrivals(sources, arrived or _nobody)
+
     def bring(wanted: Document | LockedSource, stop: Stop) -> _Brought | None:
         if isinstance(wanted, Document):
-            return downloader.bring(wanted, stop)
+            brought = downloader.bring(wanted, stop)
+            arrivals.document(brought.document.checksums, brought.path)
+            return brought
         _bring_commit(wanted, git, progress)
+        arrivals.commit(wanted.url, wanted.commit or "")
         return None
 
     wanted: list[Document | LockedSource] = [*commits, *documents]
@@ -95,6 +102,10 @@ def fetch(
         received=sum(one.received or 0 for one in brought),
         notes=tuple(sorted({note for one in brought for note in one.notes})),
     )
+
+
+def _nobody(source: LockedSource, paths: Mapping[tuple[Checksum, ...], Path]) -> None:
+    """Nobody waits for single sources."""
 
 
 def raise_together(what: str, errors: Sequence[MonoError]) -> None:
@@ -186,7 +197,7 @@ class _Downloader:
 
         def fill(file: BinaryIO) -> None:
             nonlocal received
-            with _open(url, self.http) as (length, chunks):
+            with body_of(url, self.http) as (length, chunks):
                 for chunk in chunks:
                     stop.check()
                     verifier.feed(chunk)
@@ -207,7 +218,12 @@ class _Downloader:
 
 
 @contextmanager
-def _open(url: str, http: Http) -> Iterator[tuple[int | None, Iterator[bytes]]]:
+def body_of(url: str, http: Http) -> Iterator[tuple[int | None, Iterator[bytes]]]:
+    """The length, where it is told beforehand, and the bytes of what is at ``url``.
+
+    Raises:
+        FetchError: it could not be had.
+    """
     path = local_path(url)
     if path is None:
         with http.stream(url) as body:

@@ -103,8 +103,13 @@ def refuse_missing(sources: Sequence[LockedSource], mirrors: Sequence[str], cach
     archives = ArchiveCache(cache)
     missing = [
         Missing(", ".join(document.packages) or document.name, document.url, str(document.checksums[0]))
-        for document in documents_of(sources)
+        for document in documents_of(source for source in sources if not source.unverified)
         if not _is_here(document, mirrors, archives)
+    ]
+    missing += [
+        Missing(packages_and(source), source.url, "without a checksum the cache cannot stand in for it")
+        for source in sources
+        if source.unverified and not _is_file(source.url)
     ]
     missing += [
         one for one in with_submodules(commits_of(sources), git.submodules) if isinstance(one, Missing)
@@ -121,5 +126,9 @@ def refuse_missing(sources: Sequence[LockedSource], mirrors: Sequence[str], cach
 def _is_here(document: Document, mirrors: Sequence[str], archives: ArchiveCache) -> bool:
     if archives.find(document.checksums) is not None:
         return True
-    files = [local_path(place.url) for place in places_of(document, mirrors)]
-    return any(file is not None and file.is_file() for file in files)
+    return any(_is_file(place.url) for place in places_of(document, mirrors))
+
+
+def _is_file(url: str) -> bool:
+    path = local_path(url)
+    return path is not None and path.is_file()

@@ -35,7 +35,8 @@ def documents_of(sources: Iterable[LockedSource]) -> list[Document]:
     """Every archive and extra source of ``sources``, each content once.
 
     Raises:
-        FetchError: a source is pinned by neither checksum nor commit, or by both.
+        FetchError: a source is pinned by neither checksum nor commit, or by both. One that is unverified is
+            pinned by what `monorepo.fetch.unverified` found.
     """
     found: dict[tuple[Checksum, ...], Document] = {}
     for source in sources:
@@ -62,6 +63,13 @@ def _together(first: Document, second: Document) -> Document:
         mirrors=tuple(url for url in urls if url != first.url),
         packages=tuple(dict.fromkeys((*first.packages, *second.packages))),
     )
+
+
+def files_of(source: LockedSource) -> list[tuple[Checksum, ...]]:
+    """The checksums of each file that ``source`` is made of: the archive, if any, and extra sources."""
+    listed = [] if source.commit else [source.checksums]
+    listed += [extra.checksums for extra in source.extra_sources]
+    return list(map(parse_checksums, listed))
 
 
 def refuse_unpinned(source: LockedSource) -> None:
@@ -118,5 +126,6 @@ def _unpinned(source: LockedSource, url: str) -> FetchError:
     return FetchError(
         f"{url} has neither a checksum nor a commit, so nothing says what it must contain",
         place=packages_and(source),
-        hint="mono never fetches what it cannot verify: add a checksum to the package's url section",
+        hint="mono does not fetch what it cannot verify: add a checksum to the package's url section, or "
+        "allow it under [solve] unverified in mono.toml and lock again",
     )

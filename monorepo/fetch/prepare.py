@@ -11,13 +11,15 @@ import hashlib
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from monorepo.duniverse.expose import Shown, expose
+from monorepo.duniverse.stamp import Sealed, seal
 from monorepo.errors import DuniverseError, FetchError, MonoError
 from monorepo.fetch.checksums import Checksum, parse_checksums
 from monorepo.fetch.places import git_address, packages_and
-from monorepo.fetch.tree import inside, remove, safe_path, settle
+from monorepo.fetch.tree import inside, remove, safe_path
 from monorepo.fetch.unpack import single_folder, unpack
 from monorepo.lock.model import LockedSource, Substitution
 from monorepo.ports import Git
@@ -27,6 +29,14 @@ REMOVED = ("_build", "_opam", ".git", "duniverse", "dune-workspace")
 """What is removed from the top of every source: another build's leavings, and what makes it a workspace."""
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A prepared tree: its digest and stamp, and what it shows to dune."""
+
+    sealed: Sealed
+    shown: Shown
+
+
 def prepare(
     source: LockedSource,
     folder: Path,
@@ -34,15 +44,12 @@ def prepare(
     archives: Mapping[tuple[Checksum, ...], Path],
     lock_files: Path,
     git: Git,
-) -> Shown:
+) -> Prepared:
     """Make ``source`` into ``folder``, which is absent, by way of ``aside``, which is too and ends up gone.
 
     Args:
         archives: the verified file of each set of checksums (`monorepo.fetch.download.Fetched`).
         lock_files: the folder beside the lock that has the extra files, named by their sha256.
-
-    Returns:
-        What the source now shows to dune.
 
     Raises:
         FetchError: the source cannot be unpacked or checked out.
@@ -65,9 +72,9 @@ def prepare(
                 _substitute(substitution, top)
         remove_intruders(top)
         shown = expose(top, source.packages)
-        settle(top)
+        sealed = seal(top)
         top.rename(folder)
-        return shown
+        return Prepared(sealed, shown)
     except MonoError as error:
         raise _about(source, error) from error
     except OSError as error:

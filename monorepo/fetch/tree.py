@@ -17,7 +17,8 @@ from pathlib import Path
 from monorepo.errors import FetchError
 
 EPOCH = 315_532_800  # 1980-01-01, the earliest time that every archive format can tell
-_TIMES = (EPOCH * 10**9, EPOCH * 10**9)
+TIMES = (EPOCH * 10**9, EPOCH * 10**9)
+"""The one time of everything, as `os.utime` takes it."""
 _DEEPEST = 256
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -80,9 +81,9 @@ class TreeWriter:
                 self._bytes += len(chunk)
                 if self._bytes > self._limits.bytes:
                     raise FetchError(f"it unpacks to more than {self._limits.bytes} bytes", place=name)
-                _write_all(descriptor, chunk)
+                write_all(descriptor, chunk)
             os.fchmod(descriptor, 0o755 if executable else 0o644)
-            os.utime(descriptor, ns=_TIMES)
+            os.utime(descriptor, ns=TIMES)
         finally:
             os.close(descriptor)
 
@@ -113,7 +114,7 @@ class TreeWriter:
                 raise FetchError("is both a link and a folder", place=path)
             link = f"{self._root}/{path}"
             Path(link).symlink_to(target)
-            os.utime(link, ns=_TIMES, follow_symlinks=False)
+            os.utime(link, ns=TIMES, follow_symlinks=False)
         for path in self._links:
             refuse_leaving(self._root, path)
 
@@ -153,6 +154,8 @@ def refuse_leaving(root: str, path: str) -> None:
 def settle(folder: Path) -> None:
     """Give everything in ``folder`` its plain mode, and every file the one time; check every link.
 
+    What is read-only stays so.
+
     Raises:
         FetchError: a symbolic link leads out of ``folder``.
     """
@@ -173,9 +176,10 @@ def _settle(root: str, prefix: str) -> None:
             if entry.is_symlink():
                 refuse_leaving(root, path)
             else:
-                _set_mode(entry.path, about, 0o755 if about.st_mode & 0o100 else 0o644)
-            if about.st_mtime_ns != _TIMES[1]:
-                os.utime(entry.path, ns=_TIMES, follow_symlinks=False)
+                mode = 0o755 if about.st_mode & 0o100 else 0o644
+                _set_mode(entry.path, about, mode if about.st_mode & 0o200 else mode & 0o555)
+            if about.st_mtime_ns != TIMES[1]:
+                os.utime(entry.path, ns=TIMES, follow_symlinks=False)
 
 
 def _set_mode(path: str, about: os.stat_result, mode: int) -> None:
@@ -205,7 +209,8 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _write_all(descriptor: int, chunk: bytes) -> None:
+def write_all(descriptor: int, chunk: bytes) -> None:
+    """Write ``chunk``, however many calls it takes."""
     written = os.write(descriptor, chunk)
     while written < len(chunk):
         written += os.write(descriptor, chunk[written:])

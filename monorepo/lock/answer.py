@@ -105,6 +105,7 @@ class OpenProject:
         self.git = git
         self.answers = Answers(cache / "answers")
         self.known_commits = keeping.commits
+        self.known_trees = keeping.trees
         self.stack, self.commits = open_repositories(
             project.repositories,
             cache=cache,
@@ -131,7 +132,8 @@ class OpenProject:
         composed = compose_lock(
             self.project, solution, graph, self.stack, self.commits, self.pins, self._commit
         )
-        text = self._checked(composed.lock)
+        lock = self.known_trees.put_into(composed.lock)
+        text = self._checked(lock)
         self.stack.save_cache()
         unreadable = (
             rejection
@@ -143,7 +145,7 @@ class OpenProject:
         if solution.several():
             apart = NoAnswerError(self.project.request, self.index, self.stack.names(), single=True)
         unheard = tuple(self._unheard())
-        return Answer(canonical(composed.lock), text, composed.files, tuple(unreadable), apart, unheard)
+        return Answer(canonical(lock), text, composed.files, tuple(unreadable), apart, unheard)
 
     def choose(self, request: Request) -> tuple[Universe, Solution]:
         """What there is to choose for ``request``, the project's own or another, and the best choice.

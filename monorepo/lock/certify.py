@@ -43,7 +43,9 @@ def certify_lock(
     for source in lock.sources:
         carried = [p for p in lock.packages if p.directory == source.directory and p.identity in packages]
         if carried:
-            reasons = _wrong_source(source, [packages[p.identity] for p in carried], metadata)
+            reasons = [*_wrong_source(source, [packages[p.identity] for p in carried], metadata)]
+            if source.unverified and not project.request.unverified.issuperset(source.packages):
+                reasons.append("its source has no checksum, and the project does not allow that")
             violations.extend(Violation(carried[0].name, "", reason) for reason in reasons)
     return (*violations, *certify(project.request, answer))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from monorepo.lock.model import Lock, LockedPackage, LockedRepository
+from monorepo.lock.trees import without_trees
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +85,9 @@ def _repositories(
 
 
 def _sources(before: Lock | None, after: Lock, updated: set[str | None]) -> tuple[str, ...]:
-    old = {source.directory: source for source in before.sources} if before else {}
+    old = {source.directory: source for source in without_trees(before).sources} if before else {}
     return tuple(
         source.directory
-        for source in after.sources
+        for source in without_trees(after).sources
         if source.directory not in updated and old.get(source.directory, source) != source
     )

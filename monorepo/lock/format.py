@@ -18,7 +18,7 @@ FILES_FOLDER = "mono.lock.files"
 """Beside the lock: what repositories themselves carry for a package, each file named by its sha256."""
 
 FORMAT = 2
-REVISION = 0
+REVISION = 1
 READABLE = ">=2,<3"
 """``format.revision`` that this mono reads, as a PEP 440 range."""
 
@@ -30,6 +30,7 @@ def canonical(lock: Lock) -> Lock:
     """
     return replace(
         lock,
+        preparation=lock.preparation if any(source.tree for source in lock.sources) else 0,
         roots=tuple(sorted(lock.roots)),
         variables=tuple(sorted(lock.variables)),
         packages=tuple(

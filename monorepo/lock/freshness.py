@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from monorepo import __version__
 from monorepo.lock.format import FILE, FORMAT, REVISION
+from monorepo.lock.trees import text_without_trees
 from monorepo.repository_url import RepositoryKind, RepositorySetting
 from overlays.stores.files import stamp_of, touch
 from overlays.stores.folder import unchanged
@@ -63,6 +64,16 @@ class Freshness:
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
+
+    def changed(self) -> tuple[str, ...]:
+        """The project's own files that are not as they were when `note` was last called, where it was."""
+        try:
+            note = json.loads(self._file.read_text(encoding="utf-8"))
+            files = {name: known for name, known in note["files"].items() if name != FILE}
+            added = set(self._opam_files(note["deep"])) - set(note["opam"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return ()
+        return tuple(sorted({name for name, known in files.items() if self._hash(name) != known} | added))
 
     def begin(self, files: Sequence[str], repositories: Sequence[RepositorySetting], *, deep: bool) -> Begun:
         """The state before solving, so that what changes meanwhile is seen as a change.
@@ -126,9 +137,11 @@ class Freshness:
 
     def _hash(self, name: str) -> str | None:
         try:
-            return hashlib.sha256((self.folder / name).read_bytes()).hexdigest()
+            content = (self.folder / name).read_bytes()
         except FileNotFoundError:
             return None
+        # A pull may have recorded trees in the lock since: it asks for the same as before.
+        return hashlib.sha256(text_without_trees(content) if name == FILE else content).hexdigest()
 
 
 def _state(place: str) -> list[int | str] | None:

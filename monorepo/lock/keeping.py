@@ -9,6 +9,7 @@ from monorepo.document import nearest_hint
 from monorepo.errors import LockError
 from monorepo.lock.format import FILE
 from monorepo.lock.model import Lock, LockedPackage, LockedRepository
+from monorepo.lock.trees import Trees, trees_of
 from monorepo.repository_url import RepositorySetting
 from solver.request import Preferences
 from solver.version import Version
@@ -24,6 +25,7 @@ class Keeping:
             the newest.
         commits: of sources in git, which are not asked for again.
         lowest: the lowest versions are wished for, not the newest.
+        trees: of the sources that stay as they are.
     """
 
     repositories: tuple[LockedRepository, ...] = ()
@@ -31,6 +33,7 @@ class Keeping:
     sought: frozenset[str] = frozenset()
     commits: Mapping[str, str] = field(default_factory=dict)
     lowest: bool = False
+    trees: Trees = field(default_factory=Trees)
 
     @property
     def preferences(self) -> Preferences:
@@ -47,11 +50,13 @@ NOTHING_KEPT = Keeping()
 def keep_all(lock: Lock) -> Keeping:
     """Everything stays that can: what `mono lock` does after an edit, and `mono lock --check`."""
     commits = {source.url: source.commit for source in lock.sources if source.commit}
-    return Keeping(lock.repositories, lock.packages, commits=commits)
+    return Keeping(lock.repositories, lock.packages, commits=commits, trees=trees_of(lock))
 
 
 def keep_all_but(lock: Lock, sought: Collection[str]) -> Keeping:
     """The packages ``sought`` move to the newest that repositories have now, others only where they must.
+
+    What pulls recorded of the sources of ``sought`` is forgotten.
 
     Raises:
         LockError: a name is none of the lock's.
@@ -60,12 +65,10 @@ def keep_all_but(lock: Lock, sought: Collection[str]) -> Keeping:
     for name in sought:
         if name not in names:
             raise LockError(f"{name} is not in the lock", FILE, nearest_hint(name, names))
-    commits = {
-        source.url: source.commit
-        for source in lock.sources
-        if source.commit and not set(sought).intersection(source.packages)
-    }
-    return Keeping((), lock.packages, frozenset(sought), commits)
+    others = tuple(source for source in lock.sources if not set(sought).intersection(source.packages))
+    commits = {source.url: source.commit for source in others if source.commit}
+    trees = trees_of(replace(lock, sources=others))
+    return Keeping((), lock.packages, frozenset(sought), commits, trees=trees)
 
 
 def in_states(keeping: Keeping, settings: Sequence[RepositorySetting], commits: Mapping[str, str]) -> Keeping:

@@ -3,7 +3,7 @@
 Invariants, kept by `monorepo.lock.reader` and by the stage that makes one:
 every sequence is sorted as the field's own order says; every name in ``dependencies`` is a package of the
 lock; there is at most one version of a package for each target; every vendored package has a source; every
-source is pinned by a checksum or a git commit.
+source is pinned by a checksum or a git commit, or is ``unverified``, as the user allows by name.
 """
 
 from __future__ import annotations
@@ -110,9 +110,11 @@ class LockedSource:
 
     ``targets`` are those that see it, all of them where it is empty: where packages have several versions,
     each is a source of its own. The directory of one that the first target does not see begins with a dot.
-    Exactly one of ``checksums`` (an archive) and ``commit`` (git) pins it; ``packages`` are the packages
-    it carries. ``patches`` are in order, applied with ``-p1``, already filtered; each is a file of the
-    source, of ``extra_sources`` or of ``extra_files``.
+    Exactly one of ``checksums`` (an archive) and ``commit`` (git) pins it, or none where it is
+    ``unverified``; ``packages`` are the packages it carries. ``tree`` is the digest of the directory, once
+    it was made by some pull (`builder.digest.tree_digest`), and "" before. ``patches`` are in order,
+    applied with ``-p1``, already filtered; each is a file of the source, of ``extra_sources`` or of
+    ``extra_files``.
     """
 
     directory: str
@@ -127,6 +129,8 @@ class LockedSource:
     patches: tuple[str, ...] = ()
     substitutions: tuple[Substitution, ...] = ()
     targets: tuple[str, ...] = ()
+    unverified: bool = False
+    tree: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,7 @@ class Lock:
         constraints: the user's bounds, in mono's notation.
         variables: opam variables that the project set; those that hold on a target are the target's own.
         archive_mirrors: base urls in opam's cache layout, asked by checksum before a source's own url.
+        preparation: the number of the rules that the recorded trees were prepared by, 0 where there are none.
     """
 
     project: str
@@ -162,6 +167,7 @@ class Lock:
     archive_mirrors: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
+    preparation: int = 0
 
     def versions(self, name: str) -> tuple[LockedPackage, ...]:
         """The packages of that name: none, one, or several where no one version will do for all targets."""

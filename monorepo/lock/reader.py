@@ -77,8 +77,9 @@ class _Reader:
     def lock(self, top: Table) -> Lock:
         self._only(
             top,
-            *("format", "revision", "project", "inputs", "roots", "asked", "constraints", "archive-mirrors"),
-            *("variables", "repositories", "targets", "packages", "sources", "system-packages"),
+            *("format", "revision", "project", "inputs", "preparation", "roots", "asked", "constraints"),
+            *("archive-mirrors", "variables", "repositories", "targets", "packages", "sources"),
+            "system-packages",
         )
         return Lock(
             project=top.text("project"),
@@ -93,6 +94,7 @@ class _Reader:
             archive_mirrors=top.texts("archive-mirrors"),
             asked=top.texts("asked"),
             constraints=top.texts("constraints"),
+            preparation=_preparation(top),
         )
 
     def _only(self, table: Table, *known: str) -> None:
@@ -167,8 +169,8 @@ class _Reader:
     def _source(self, table: Table) -> LockedSource:
         self._only(
             table,
-            *("directory", "url", "packages", "targets", "mirrors", "checksums", "commit", "subpath"),
-            *("patches", "extra-sources", "extra-files", "substitutions"),
+            *("directory", "url", "packages", "targets", "mirrors", "checksums", "commit", "unverified"),
+            *("subpath", "tree", "patches", "extra-sources", "extra-files", "substitutions"),
         )
         source = LockedSource(
             directory=_directory(table),
@@ -183,12 +185,16 @@ class _Reader:
             extra_files=tuple(self._extra_file(file) for file in table.tables("extra-files")),
             patches=table.texts("patches"),
             substitutions=tuple(self._substitution(part) for part in table.tables("substitutions")),
+            unverified=table.truth("unverified"),
+            tree=_matching(_DIGEST, table, "tree", "a digest") if "tree" in table else "",
         )
         if source.checksums and source.commit is not None:
             raise table.unacceptable(
                 "commit", f"{source.directory} is pinned by a commit and by checksums", _AGAIN
             )
-        if not source.checksums and source.commit is None:
+        if source.unverified and (source.checksums or source.commit is not None):
+            raise table.unacceptable("unverified", f"{source.directory} is pinned after all", _AGAIN)
+        if not source.unverified and not source.checksums and source.commit is None:
             raise table.unacceptable("directory", f"nothing pins the source of {source.directory}", _AGAIN)
         return source
 
@@ -263,6 +269,8 @@ class _Whole:
             self._known(("sources", position, "targets"), source.targets, targets, "target")
             if not source.packages:
                 self._refuse(("sources", position, "directory"), f"{source.directory} carries no package")
+            if source.tree and not lock.preparation:
+                self._refuse(("sources", position, "tree"), "nothing says by which rules it was prepared")
 
     def _one_version_for_each_target(self) -> None:
         seen: set[tuple[str, str]] = set()
@@ -292,6 +300,15 @@ class _Whole:
 
     def _refuse(self, path: tuple[str | int, ...], reason: str) -> None:
         raise self.top.unacceptable(path, reason, _AGAIN)
+
+
+def _preparation(top: Table) -> int:
+    if "preparation" not in top:
+        return 0
+    number = top.number("preparation")
+    if number < 1:
+        raise top.unacceptable("preparation", f"{number} is no number of rules of preparation", _AGAIN)
+    return number
 
 
 def _kind(table: Table) -> Kind:

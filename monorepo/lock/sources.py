@@ -119,12 +119,14 @@ class Sources:
         mirrors = [place for origin in origins for place in (origin.url, *origin.mirrors) if place != url]
         in_git = git_location(url) is not None
         preparations = [(choice, self.metadata.preparation(choice.candidate.package)) for choice in group]
+        checksums = () if in_git else _agreed_checksums(packages, origins)
         return LockedSource(
             directory=directory,
             url=url,
             packages=tuple(package.name for package in packages),
             mirrors=tuple(dict.fromkeys(mirrors)),
-            checksums=() if in_git else _agreed_checksums(packages, origins),
+            checksums=checksums,
+            unverified=not in_git and not checksums,
             commit=self.pin_commit(url) if in_git else None,
             subpath=origins[0].subpath,
             extra_sources=_one_of_each_name(

@@ -55,6 +55,11 @@ def save_lock(lock: Lock, folder: Path, files: Mapping[str, bytes], *, text: str
     return any(changed)
 
 
+def replace_lock(lock: Lock, folder: Path) -> None:
+    """Write mono.lock alone, where what its packages carry has not changed."""
+    _replace(folder / FILE, write_lock(lock).encode("utf-8"))
+
+
 def _document(lock: Lock) -> Row:
     return {
         "format": FORMAT,
@@ -63,6 +68,7 @@ def _document(lock: Lock) -> Row:
         "inputs": lock.inputs,
         **_present(
             {
+                "preparation": lock.preparation,
                 "roots": lock.roots,
                 "asked": lock.asked,
                 "constraints": lock.constraints,
@@ -142,7 +148,9 @@ def _source(source: LockedSource) -> Row:
             "mirrors": source.mirrors,
             "checksums": source.checksums,
             "commit": source.commit,
+            "unverified": source.unverified,
             "subpath": source.subpath,
+            "tree": source.tree,
             "patches": source.patches,
             "extra-sources": [_extra_source(extra) for extra in source.extra_sources],
             "extra-files": [{"file": file.file, "sha256": file.sha256} for file in source.extra_files],

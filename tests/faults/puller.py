@@ -7,6 +7,7 @@ from pathlib import Path
 
 from monorepo.adapters.git import GitClones
 from monorepo.adapters.http import HttpClient
+from monorepo.adapters.workers import ProcessWorkers
 from monorepo.duniverse.pull import pull
 from monorepo.lock.model import LockedSource
 from tests.monorepo.fetch.sources import lock
@@ -20,7 +21,7 @@ def main() -> None:
         sources.append(LockedSource(name, url, (name,), checksums=(f"sha256={digest}",)))
     with HttpClient() as http:
         print("pulling", flush=True)
-        print(pull(lock(*sources), project, cache, http, GitClones(cache)))
+        print(pull(lock(*sources), project, cache, http, GitClones(cache), ProcessWorkers(2)))
 
 
 if __name__ == "__main__":

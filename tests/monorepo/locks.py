@@ -113,6 +113,7 @@ def locks(draw: st.DrawFn) -> Lock:
         archive_mirrors=draw(several(words)),
         asked=draw(several(words)),
         constraints=draw(several(words)),
+        preparation=draw(st.integers(1, 9)),
     )
     return canonical(lock)
 
@@ -144,10 +145,13 @@ def _sources(directory: str, homes: dict[str, str]) -> st.SearchStrategy[LockedS
         ).map(tuple),
         "extra_files": st.lists(st.builds(ExtraFile, files, sha256s), max_size=2).map(tuple),
         "patches": several(files),
+        "tree": st.just("") | digests,
         "substitutions": st.lists(st.builds(Substitution, files, variables), max_size=2).map(tuple),
     }
-    return st.builds(LockedSource, **common, checksums=checksums) | st.builds(
-        LockedSource, **common, commit=commits
+    return (
+        st.builds(LockedSource, **common, checksums=checksums)
+        | st.builds(LockedSource, **common, commit=commits)
+        | st.builds(LockedSource, **common, unverified=st.just(True))
     )
 
 

@@ -116,6 +116,7 @@ BY_OPAM_FILES: dict[str, tuple[Callable[[Lock], Lock], str]] = {
     "extra source added": (source_changed(extra_sources=(ExtraSource("x", "https://e/x", (), (f"md5={'0' * 32}",)),)), "its extra sources are others"),
     "substitution added": (source_changed(substitutions=(Substitution("x", ()),)), "its substitutions are others"),
     "checksum": (source_changed(checksums=(f"sha256={'0' * 64}",)), "its source has other checksums"),
+    "checksum forgotten": (source_changed(checksums=(), unverified=True), "the project does not allow that"),
     "subpath": (source_changed(subpath="other"), "its source is the folder None of its archive"),
 }  # fmt: skip
 

@@ -25,7 +25,8 @@ from monorepo.contexts import emit_contexts, plan_contexts
 from monorepo.contexts.workspace import quoted, render_editor_workspace, render_workspace, workspace_language
 from monorepo.document import Table
 from monorepo.duniverse.expose import Shown
-from monorepo.duniverse.state import STATE, Vendored, source_digest, stamp, state_text
+from monorepo.duniverse.stamp import stamp
+from monorepo.duniverse.state import STATE, Vendored, source_digest, state_text
 from monorepo.errors import DuniverseError, LockError, TargetError
 from monorepo.lock.model import Kind, Lock, LockedPackage, LockedSource
 from monorepo.targets.definition import Target

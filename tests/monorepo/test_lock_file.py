@@ -20,6 +20,7 @@ from monorepo.lock.difference import difference
 from monorepo.lock.format import FILE, FILES_FOLDER, canonical
 from monorepo.lock.model import ExtraFile, Kind, Lock
 from monorepo.lock.reader import load_lock, read_lock
+from monorepo.lock.trees import text_without_trees, without_trees
 from monorepo.lock.writer import save_lock, write_lock
 from tests.monorepo.locks import lock_of, locks
 
@@ -74,6 +75,18 @@ def test_the_format_is_what_it_was() -> None:
     assert write_lock(read_lock(text, FILE)) == text
 
 
+def test_a_lock_of_the_first_revision_is_read() -> None:
+    text = GOLDEN.read_text(encoding="utf-8")
+    first = text_without_trees(text.encode()).decode().replace("revision = 1\n", "revision = 0\n")
+    assert read_lock(first, FILE) == without_trees(read_lock(text, FILE))
+
+
+@given(locks())
+@settings(deadline=None, max_examples=40)
+def test_the_text_without_trees_is_that_of_the_lock_without_trees(lock: Lock) -> None:
+    assert text_without_trees(write_lock(lock).encode()) == write_lock(without_trees(lock)).encode()
+
+
 def edited(edit: Callable[[dict[str, Any]], object]) -> LockError:
     """What reading says of a sound lock of which ``edit`` spoilt something."""
     document = tomllib.loads(GOLDEN.read_text(encoding="utf-8"))
@@ -119,6 +132,10 @@ DAMAGE: list[tuple[str, Callable[[dict[str, Any]], object], str]] = [
     ("stranger in a source", lambda d: d["sources"][0]["packages"].append("dune"), "dune is no package that is vendored in lwt"),
     ("extra file", lambda d: d["sources"][0]["extra-files"][0].update(file="../x"), '"../x" leads out of its folder'),
     ("extra file's hash", lambda d: d["sources"][0]["extra-files"][0].update(sha256="x"), '"x" is not a sha256'),
+    ("tree", lambda d: d["sources"][1].update(tree="x"), '"x" is not a digest'),
+    ("tree of unknown rules", lambda d: d.pop("preparation"), "nothing says by which rules it was prepared"),
+    ("rules", lambda d: d.update(preparation=0), "0 is no number of rules of preparation"),
+    ("pinned and unverified", lambda d: d["sources"][1].update(unverified=True), "uri is pinned after all"),
     ("extra source", lambda d: d["sources"][0]["extra-sources"][0].pop("checksums"), "nothing pins the extra source"),
 ]  # fmt: skip
 
@@ -143,7 +160,7 @@ def test_an_unknown_format_is_refused_with_what_to_do() -> None:
 
 def test_a_later_revision_is_read_and_its_new_keys_passed_over() -> None:
     text = GOLDEN.read_text(encoding="utf-8")
-    later = text.replace("revision = 0\n", 'revision = 7\nnew-key = "x"\n')
+    later = text.replace("revision = 1\n", 'revision = 7\nnew-key = "x"\n')
     assert later != text
     assert read_lock(later, FILE) == read_lock(text, FILE)
 

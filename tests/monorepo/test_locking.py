@@ -240,7 +240,9 @@ def test_no_answer_keeps_the_old_lock(place: Place) -> None:
     [
         ('src: "https://example.org/lib.tbz"', "has no checksum"),
         ('src: "https://example.org/lib.tbz" checksum: "sha1=abc"', "is no checksum that mono knows"),
-        ('src: "hg+https://example.org/lib"', "which mono does not fetch"),
+        ('src: "hg+https://example.org/lib"', "its source is in Mercurial, and mono takes archives and git"),
+        ('src: "darcs+https://example.org/lib"', "its source is in Darcs, and mono takes archives and git"),
+        ('src: "ftp://example.org/lib.tbz"', "which mono does not fetch"),
         ('src: "../lib.tbz" checksum: "md5=00000000000000000000000000000000"', "which mono does not fetch"),
         ('src: "git+https://example.org/lib.git" subpath: "../up"', "leads out of its source"),
     ],
@@ -258,6 +260,43 @@ def test_what_cannot_be_fetched_and_verified_is_no_candidate(place: Place, url: 
     found = place.lock().lock.package("lib", "host")
     assert found is not None
     assert found.version == "1"
+
+
+UNVERIFIED = """
+[[repositories]]
+name = "test"
+url = "../repository"
+
+[solve]
+unverified = ["lib"]
+"""
+
+
+def test_an_archive_without_checksum_can_be_allowed_by_name(place: Place) -> None:
+    url = 'url { src: "https://example.org/lib.tbz" }'
+    place.publish(dict.fromkeys(("lib.2", "other.2"), f'depends: ["dune"]\nbuild: ["true"]\n{url}'))
+    place.root('depends: ["lib"]')
+    place.toml(UNVERIFIED)
+    (source,) = place.lock().lock.sources
+    assert source.unverified and not source.checksums
+    assert load_lock(place.project).sources == (source,)
+    assert place.check().good
+    place.root('depends: ["lib" "other"]')
+    with pytest.raises(NoAnswerError):
+        place.lock()
+    place.root('depends: ["lib"]')
+    place.toml(UNVERIFIED.replace('["lib"]', "[]"))
+    with pytest.raises(NoAnswerError):
+        place.check()
+
+
+def test_a_checksum_that_mono_does_not_know_is_no_missing_one(place: Place) -> None:
+    url = 'url { src: "https://example.org/lib.tbz" checksum: "sha1=abc" }'
+    place.publish({"lib.2": f'depends: ["dune"]\nbuild: ["true"]\n{url}'})
+    place.root('depends: ["lib"]')
+    place.toml(UNVERIFIED)
+    with pytest.raises(NoAnswerError):
+        place.lock()
 
 
 def test_what_the_lock_could_not_say_again_is_refused(place: Place) -> None:

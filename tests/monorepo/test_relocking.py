@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from monorepo.duniverse.recording import record_trees
 from monorepo.errors import LockError
+from monorepo.lock.freshness import Freshness
 from monorepo.lock.itself import certify_itself
+from monorepo.lock.model import Lock
 from monorepo.lock.reader import load_lock
-from tests.monorepo.test_locking import Place, library, place, versions
+from tests.monorepo.test_locking import UNVERIFIED, Place, library, place, versions
 
 __all__ = ["place"]
 
@@ -142,3 +145,42 @@ def test_what_the_host_needs_is_told_from_what_the_target_needs(place: Place) ->
         "ocaml": (False, True),
         "ocaml-base-compiler": (True, True),
     }
+
+
+def test_what_pulls_recorded_makes_no_lock_stale_and_stays(place: Place) -> None:
+    place.publish({f"{name}.1": library(file=f"{name}-1.tbz") for name in ("lib", "other")})
+    place.root('depends: ["lib" "other"]')
+    first = place.lock().lock
+    recorded = {
+        source.directory: f"sha256:{number}" + "0" * 63 for number, source in enumerate(first.sources)
+    }
+    assert record_trees(first, place.project, recorded).trees == 2
+    assert Freshness(place.project, place.cache).holds()
+    report = place.lock()
+    assert not report.changed and report.lock == load_lock(place.project)
+    assert place.check().good
+
+    place.publish({"more.1": library(file="more-1.tbz")})
+    place.root('depends: ["lib" "other" "more"]')
+    assert trees(place.lock().lock) == {**recorded, "more": ""}
+    assert trees(place.lock(update=("lib",)).lock) == {**recorded, "lib": "", "more": ""}
+    assert trees(place.lock(upgrade=True).lock) == {**recorded, "lib": "", "more": ""}
+    place.publish({"other.2": library(file="other-2.tbz")})
+    assert set(trees(place.lock(upgrade=True).lock).values()) == {""}
+    assert load_lock(place.project).preparation == 0
+
+
+def test_the_tree_of_what_nothing_else_verifies_is_forgotten_by_an_upgrade(place: Place) -> None:
+    url = 'url { src: "https://example.org/lib.tbz" }'
+    place.publish({"lib.1": f'depends: ["dune"]\nbuild: ["true"]\n{url}'})
+    place.toml(UNVERIFIED)
+    place.root('depends: ["lib"]')
+    digest = "sha256:" + "0" * 64
+    record_trees(place.lock().lock, place.project, {"lib": digest})
+    (place.project / "app.opam").write_text('opam-version: "2.0"\ndepends: ["lib" {>= "1"}]\n')
+    assert trees(place.lock().lock) == {"lib": digest}
+    assert trees(place.lock(upgrade=True).lock) == {"lib": ""}
+
+
+def trees(lock: Lock) -> dict[str, str]:
+    return {source.directory: source.tree for source in lock.sources}

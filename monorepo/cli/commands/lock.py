@@ -58,6 +58,11 @@ if TYPE_CHECKING:
     help="Make change N of those that a failed lock offered, and lock.",
 )
 @click.option("--offline", is_flag=True, help="Take repositories from the cache and this machine, or fail.")
+@click.option(
+    "--fetch",
+    is_flag=True,
+    help="Then fetch and prepare what no pull has yet, and record its trees; duniverse/ is left alone.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was locked, or what differs, as JSON.")
 @click.argument("packages", nargs=-1, metavar="")
 @click.pass_context
@@ -71,6 +76,7 @@ def command(
     revisions: tuple[tuple[str, str], ...],
     number: int | None,
     offline: bool,
+    fetch: bool,
     as_json: bool,
     packages: tuple[str, ...],
 ) -> None:
@@ -89,6 +95,7 @@ def command(
         "--lowest": lowest,
         "--as-of": as_of is not None,
         "--repository": bool(revisions),
+        "--fetch": fetch,
     }
     for option, others in _EXCLUDED.items():
         for other in others:
@@ -103,10 +110,12 @@ def command(
             check_lock(settings, as_json, offline=offline)
         else:
             make_lock(settings, as_json, options)
+    if fetch:
+        fetch_locked(settings, offline=offline)
 
 
 _EXCLUDED = {
-    "--check": ("--apply", "--update", "--upgrade", "--lowest", "--as-of", "--repository"),
+    "--check": ("--apply", "--update", "--upgrade", "--lowest", "--as-of", "--repository", "--fetch"),
     "--update": ("--upgrade", "--lowest"),
 }
 
@@ -223,6 +232,22 @@ def make_lock(settings: Settings, as_json: bool = False, options: LockOptions = 
     if as_json:
         rows = [package_row(package) for package in report.lock.packages]
         print_json({"changed": report.changed, "packages": rows})
+
+
+def fetch_locked(settings: Settings, *, offline: bool = False) -> None:
+    """Have recorded in the lock what every source of it is."""
+    from monorepo.cli.commands.pull import tell_recorded
+    from monorepo.duniverse.pull import fetch_trees
+    from monorepo.lock.reader import load_lock
+
+    talk = settings.talk()
+    lock = load_lock(settings.directory)
+    with wiring.opened(settings.cache, talk, offline=offline) as (http, git), talk.progress() as progress:
+        workers = wiring.workers()
+        recorded = fetch_trees(lock, settings.directory, settings.cache, http, git, workers, progress)
+    tell_recorded(recorded.trees, talk)
+    if not recorded.trees and not recorded.notes:
+        talk.say("mono.lock records every source")
 
 
 def _tell_states(states: ChosenStates, talk: Talk) -> None:

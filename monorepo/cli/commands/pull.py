@@ -2,25 +2,82 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from monorepo.cli import wiring
+from monorepo.cli.output import print_json
 from monorepo.cli.settings import Settings, settings_of
+from monorepo.cli.talk import Talk
+from monorepo.errors import DuniverseError
+
+if TYPE_CHECKING:
+    from monorepo.duniverse.placing import LinkMode
+
+LINK_MODES = ("reflink", "hardlink", "copy")
 
 
 @click.command("pull", short_help="Fetch the locked sources into duniverse/.")
 @click.option("--force", is_flag=True, help="Discard what was changed by hand in duniverse/.")
 @click.option("--offline", is_flag=True, help="Take everything from the cache and this machine, or fail.")
+@click.option("--check", is_flag=True, help="Only tell what in duniverse/ is not as mono.lock says.")
+@click.option("--json", "as_json", is_flag=True, help="With --check: tell it as JSON, every file.")
+@click.option(
+    "--link-mode",
+    type=click.Choice(LINK_MODES),
+    help="How files get from the cache to duniverse/; the cheapest way there is if not said.",
+)
 @click.pass_context
-def command(context: click.Context, force: bool, offline: bool) -> None:
+def command(
+    context: click.Context, force: bool, offline: bool, check: bool, as_json: bool, link_mode: str | None
+) -> None:
     """Fetch every source of mono.lock, verify it, and put it into duniverse/, prepared to be built.
 
     The old duniverse stays until the new one is complete.
     """
-    pull_sources(settings_of(context), force=force, offline=offline)
+    if check and force:
+        raise click.UsageError("--check and --force exclude each other", context)
+    if as_json and not check:
+        raise click.UsageError("--json goes with --check", context)
+    if check:
+        check_sources(settings_of(context), as_json=as_json)
+    else:
+        pull_sources(settings_of(context), force=force, offline=offline, link_mode=link_mode)
 
 
-def pull_sources(settings: Settings, *, force: bool = False, offline: bool = False) -> None:
+def check_sources(settings: Settings, *, as_json: bool = False) -> None:
+    """Read all of duniverse/, and tell what is not as the lock says, and in which files."""
+    from monorepo.cli.drift import drift_lines, drift_rows
+    from monorepo.duniverse.drift import drifts
+    from monorepo.lock.reader import load_lock
+
+    lock = load_lock(settings.directory)
+    found = drifts(lock, settings.directory)
+    if as_json:
+        print_json({"good": not found, "differences": drift_rows(found)})
+    else:
+        for drift in found:
+            for line in drift_lines(drift, whole=settings.verbose):
+                click.echo(line)
+    if found:
+        raise DuniverseError(
+            "duniverse/ is not what mono.lock says",
+            hint="mono pull makes it so; with --force it discards what was changed by hand",
+        )
+    settings.talk().say("duniverse/ is what mono.lock says")
+
+
+def tell_recorded(trees: int, talk: Talk) -> None:
+    """Say that mono.lock was written, as nobody expects that of a pull."""
+    if trees:
+        what = "the tree of 1 source" if trees == 1 else f"the trees of {trees} sources"
+        talk.say(f"mono.lock records {what}, for later pulls to compare")
+
+
+def pull_sources(
+    settings: Settings, *, force: bool = False, offline: bool = False, link_mode: str | None = None
+) -> None:
     """Pull, and tell what was done."""
     from monorepo.duniverse.pull import pull
     from monorepo.lock.reader import load_lock
@@ -34,8 +91,22 @@ def pull_sources(settings: Settings, *, force: bool = False, offline: bool = Fal
             cache=settings.cache,
             http=http,
             git=git,
+            workers=wiring.workers(),
             progress=progress,
+            link_mode=_link_mode(link_mode, settings),
             force=force,
             offline=offline,
         )
     talk.say(str(report))
+    tell_recorded(report.recorded, talk)
+
+
+def _link_mode(said: str | None, settings: Settings) -> LinkMode | None:
+    """The way to place files that an option or the environment asks for."""
+    from monorepo.duniverse.placing import LinkMode
+
+    asked = said or settings.environment.get("MONO_LINK_MODE") or None
+    if asked is not None and asked not in LINK_MODES:
+        known = ", ".join(LINK_MODES)
+        raise DuniverseError(f"there is no link mode {asked!r}", "MONO_LINK_MODE", f"it may be {known}")
+    return LinkMode(asked) if asked else None

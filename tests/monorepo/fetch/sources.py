@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import pickle
 import subprocess
 import tarfile
 import zipfile
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +111,30 @@ def tree(folder: Path) -> dict[str, bytes | str]:
 def vendored(project: Path) -> dict[str, bytes | str]:
     """What is in duniverse/ beside mono's own files."""
     own = ("dune", "README.md", ".mono.json")
-    return {name: content for name, content in tree(project / "duniverse").items() if name not in own}
+    found = tree(project / "duniverse").items()
+    return {
+        name: content for name, content in found if name not in own and not name.startswith(".mono.files/")
+    }
+
+
+class Inline:
+    """`monorepo.ports.Workers`, done right here: what is asked for goes through the same copies."""
+
+    @contextmanager
+    def team(self, held: int) -> Iterator[Inline]:
+        yield self
+
+    def do(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        before = os.umask(0o022)
+        try:
+            copied, arguments = pickle.loads(pickle.dumps((work, arguments)))
+            future.set_result(pickle.loads(pickle.dumps(copied(*arguments))))
+        except Exception as error:
+            future.set_exception(error)
+        finally:
+            os.umask(before)
+        return future
 
 
 class NoHttp:
@@ -124,7 +149,8 @@ def pulled(locked: Lock, folder: Path, http: Any = None, **options: Any) -> Pull
     project, cache = folder / "project", folder / "cache"
     project.mkdir(exist_ok=True)
     options.setdefault("patience", SHORT)
-    return pull(locked, project, cache, http or NoHttp(), GitClones(cache), **options)
+    workers = options.pop("workers", Inline())
+    return pull(locked, project, cache, http or NoHttp(), GitClones(cache), workers, **options)
 
 
 def run_git(folder: Path, *arguments: str, at: str | None = None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,22 @@ import pytest
 from monorepo.adapters.git import GitClones
 from monorepo.adapters.http import HttpClient, Timeouts
 from monorepo.errors import FetchError
-from monorepo.fetch.checksums import parse_checksum, parse_checksums
+from monorepo.fetch.checksums import Checksum, parse_checksum, parse_checksums
 from monorepo.fetch.download import Fetched, fetch
 from monorepo.fetch.progress import Silence
 from monorepo.lock.model import ExtraSource, LockedSource
 from tests.faults.server import FaultyServer, body, faulty_server, status
-from tests.monorepo.fetch.sources import SHORT, NoHttp, checksum, put, source, tar, tree
+from tests.monorepo.fetch.sources import (
+    SHORT,
+    NoHttp,
+    checksum,
+    put,
+    repository,
+    run_git,
+    source,
+    tar,
+    tree,
+)
 
 CONTENT = tar({"p/a": b"right"})
 OTHER = tar({"p/a": b"wrong"})
@@ -232,6 +242,30 @@ def test_what_nothing_verifies_is_refused(tmp_path: Path, fields: dict[str, Any]
     with pytest.raises(FetchError, match=reason):
         brought(tmp_path, source("p", put(tmp_path, "p", CONTENT), CONTENT, **fields))
     assert cached(tmp_path) == {}
+
+
+def test_a_source_is_told_as_soon_as_all_of_it_is_there(tmp_path: Path) -> None:
+    """Those that share a content hear of it together; one that is not complete is never told."""
+    extra = ExtraSource("fix.patch", put(tmp_path, "x", b"patch"), (), (checksum(b"patch"),))
+    whole = source("whole", put(tmp_path, "p", CONTENT), CONTENT, extra_sources=(extra,))
+    same = source("same", whole.url, CONTENT)
+    partial = source("partial", str(tmp_path / "absent"), OTHER, extra_sources=(extra,))
+    repo = repository(tmp_path / "repo", {"a": b"a"})
+    head = run_git(repo, "rev-parse", "HEAD")
+    inner, outer = (
+        LockedSource(name, f"git+file://{repo}", (name,), commit=head, subpath=name) for name in "io"
+    )
+    told: dict[str, set[bytes]] = {}
+
+    def arrived(one: LockedSource, paths: Mapping[tuple[Checksum, ...], Path]) -> None:
+        assert one.directory not in told
+        told[one.directory] = {path.read_bytes() for path in paths.values()}
+
+    sources = [whole, same, partial, inner, outer]
+    cache = tmp_path / "cache"
+    with pytest.raises(FetchError, match="absent could not be had"):
+        fetch(sources, (), cache, NoHttp(), GitClones(cache), Silence(), patience=SHORT, arrived=arrived)
+    assert told == {"whole": {CONTENT, b"patch"}, "same": {CONTENT}, "i": set(), "o": set()}
 
 
 def test_an_unusable_cache_is_told(tmp_path: Path) -> None:

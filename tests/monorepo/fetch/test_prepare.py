@@ -89,7 +89,7 @@ rename to there
         patches=("x.patch",),
     )
     assert found == {"new.sh": b"new\n", "there": b"text\n", "x.patch": patch}
-    assert stat.S_IMODE((tmp_path / "project/duniverse/p/new.sh").stat().st_mode) == 0o755
+    assert stat.S_IMODE((tmp_path / "project/duniverse/p/new.sh").stat().st_mode) == 0o555
 
 
 def test_context_may_differ_as_far_as_opam_lets_it(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_repository_around_the_project_changes_nothing(tmp_path: Path) -> None
     ids=["context", "absent", "outside", "create outside", "through a link", "link outside", "garbage"],
 )
 def test_a_patch_that_does_not_fit(tmp_path: Path, patch: bytes, reason: str) -> None:
-    put(tmp_path, "project/victim", b"one\n")
+    put(tmp_path, "cache/incoming/victim", b"one\n")  # three folders above where the source is prepared
     with pytest.raises(MonoError, match=reason) as failure:
         prepared(
             tmp_path,
@@ -148,7 +148,8 @@ def test_a_patch_that_does_not_fit(tmp_path: Path, patch: bytes, reason: str) ->
         )
     assert failure.value.place == "p"
     assert not list(tmp_path.rglob("evil"))
-    assert tree(tmp_path / "project") == {"victim": b"one\n"}
+    assert tree(tmp_path / "project") == {}
+    assert tree(tmp_path / "cache/incoming") == {"victim": b"one\n"}
 
 
 @pytest.mark.parametrize(

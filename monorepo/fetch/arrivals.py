@@ -1,0 +1,54 @@
+"""Which sources are complete, as one document after the other comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+
+from monorepo.fetch.checksums import Checksum
+from monorepo.fetch.places import files_of
+from monorepo.lock.model import LockedSource
+
+Arrived = Callable[[LockedSource, Mapping[tuple[Checksum, ...], Path]], None]
+"""Hears of a source that is complete in the cache, with the verified file of each set of its checksums.
+
+Called once for each source, from the threads that fetch, one call at a time: it holds them up, so it only
+hands the source on. A source of which something could not be had is never told.
+"""
+
+
+Part = tuple[Checksum, ...] | tuple[str, str]
+"""One thing that a source is made of: a file, by its checksums, or a commit, with the url that it is from."""
+
+
+class Arrivals:
+    """Tells ``arrived`` of each of ``sources`` as soon as everything that it needs is there."""
+
+    def __init__(self, sources: Sequence[LockedSource], arrived: Arrived) -> None:
+        self._arrived = arrived
+        self._lock = Lock()
+        self._paths: dict[tuple[Checksum, ...], Path] = {}
+        self._missing = [(source, set(_parts_of(source))) for source in sources]
+
+    def document(self, checksums: tuple[Checksum, ...], path: Path) -> None:
+        """The file with ``checksums`` is verified and at ``path``."""
+        with self._lock:
+            self._paths[checksums] = path
+            self._have(checksums)
+
+    def commit(self, url: str, commit: str) -> None:
+        """The commit of a git repository is in its bare clone."""
+        with self._lock:
+            self._have((url, commit))
+
+    def _have(self, part: Part) -> None:
+        for source, missing in self._missing:
+            if part in missing:
+                missing.remove(part)
+                if not missing:
+                    self._arrived(source, {file: self._paths[file] for file in files_of(source)})
+
+
+def _parts_of(source: LockedSource) -> list[Part]:
+    return [*files_of(source), *([(source.url, source.commit)] if source.commit else [])]

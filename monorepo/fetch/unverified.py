@@ -1,0 +1,94 @@
+"""Archives without any checksum, which the user allows by name: fetched, and pinned by what came.
+
+Nothing says of such an archive what it must be until its tree is recorded in the lock. So it is asked for
+whenever its directory is made, never taken from the cache because something lies there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+from monorepo.errors import FetchError, TemporaryError
+from monorepo.fetch.archives import ArchiveCache
+from monorepo.fetch.checksums import Checksum
+from monorepo.fetch.download import body_of, raise_together
+from monorepo.fetch.places import packages_and
+from monorepo.fetch.progress import Progress
+from monorepo.lock.model import LockedSource
+from monorepo.ports import Http
+
+
+def pin_unverified(
+    sources: Sequence[LockedSource], cache: Path, http: Http, progress: Progress
+) -> tuple[LockedSource, ...]:
+    """``sources``, each unverified one with the checksum of what its url gives now, which is in the cache.
+
+    Raises:
+        FetchError: some could not be had, neither from their urls nor from their mirrors.
+    """
+    wanted = sum(source.unverified for source in sources)
+    if not wanted:
+        return tuple(sources)
+    progress.started("fetching what has no checksum", wanted)
+    pinned: list[LockedSource] = []
+    errors: list[FetchError] = []
+    for source in sources:
+        try:
+            pinned.append(_pinned(source, ArchiveCache(cache), http) if source.unverified else source)
+        except FetchError as error:
+            errors.append(error)
+        else:
+            if source.unverified:
+                progress.finished(source.directory)
+    raise_together("sources without a checksum could not be fetched", errors)
+    return tuple(pinned)
+
+
+def _pinned(source: LockedSource, cache: ArchiveCache, http: Http) -> LockedSource:
+    failures: list[str] = []
+    for url in (source.url, *source.mirrors):
+        with TemporaryFile() as file:
+            try:
+                checksum = _receive(url, http, file)
+            except FetchError as error:
+                failures.append(f"{url}: {error.reason}")
+                continue
+            with cache.bringing((checksum,)) as entry:
+                if cache.find((checksum,)) is None:
+                    file.seek(0)
+                    entry.write(lambda kept: shutil.copyfileobj(file, kept))
+                    entry.keep()
+            return replace(source, checksums=(str(checksum),))
+    raise FetchError(
+        f"{source.url} could not be had, and without a checksum the cache cannot stand in for it",
+        place=packages_and(source),
+        hint="check the network",
+        details=tuple(failures),
+    )
+
+
+def _receive(url: str, http: Http, file: IO[bytes]) -> Checksum:
+    """Have in ``file`` all that ``url`` gives; its checksum. A busy server is asked twice."""
+    with suppress(TemporaryError):
+        return _receive_once(url, http, file)
+    return _receive_once(url, http, file)
+
+
+def _receive_once(url: str, http: Http, file: IO[bytes]) -> Checksum:
+    file.seek(0)
+    file.truncate()
+    total = hashlib.sha256()
+    with body_of(url, http) as (length, chunks):
+        for chunk in chunks:
+            total.update(chunk)
+            file.write(chunk)
+    if length is not None and file.tell() != length:
+        raise TemporaryError(f"the body ends after {file.tell()} of {length} bytes", place=url)
+    return Checksum("sha256", total.hexdigest())

@@ -1,0 +1,80 @@
+"""Archives without a checksum: fetched where the lock allows it, and protected by their tree from then on."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from monorepo.errors import DuniverseError, FetchError
+from monorepo.lock.model import LockedSource
+from monorepo.lock.reader import load_lock
+from monorepo.lock.writer import replace_lock
+from tests.monorepo.fetch.sources import lock, pulled, put, tar, vendored
+
+ONE, TWO = (tar({"p-1/a": text}) for text in (b"one", b"two"))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    project = tmp_path / "project"
+    project.mkdir()
+    url = put(tmp_path, "upstream/p.tgz", ONE)
+    asked = lock(LockedSource("p", url, ("p",), unverified=True))
+    replace_lock(replace(asked, inputs="sha256:" + "0" * 64), project)
+    return project
+
+
+def test_it_is_pulled_and_recorded(tmp_path: Path, project: Path) -> None:
+    report = pulled(load_lock(project), tmp_path)
+    assert (report.made, report.recorded) == (("p",), 1)
+    assert vendored(project) == {"p/a": b"one"}
+    shutil.rmtree(tmp_path / "upstream")
+    assert pulled(load_lock(project), tmp_path).made == ()
+
+
+def test_another_content_is_refused_on_every_machine(tmp_path: Path, project: Path) -> None:
+    pulled(load_lock(project), tmp_path)
+    put(tmp_path, "upstream/p.tgz", TWO)
+    shutil.rmtree(project / "duniverse")
+    with pytest.raises(DuniverseError, match=r"not what mono\.lock records") as failure:
+        pulled(load_lock(project), tmp_path)
+    assert "mono lock --update p" in failure.value.hint
+    assert not (project / "duniverse").exists()
+    put(tmp_path, "upstream/p.tgz", tar({"p-1/a": b"one"}, mode="w:xz"))  # other bytes of the same content
+    assert pulled(load_lock(project), tmp_path).made == ("p",)
+
+
+def test_what_is_not_recorded_is_fetched_anew(tmp_path: Path, project: Path) -> None:
+    asked = load_lock(project)
+    pulled(asked, tmp_path)
+    put(tmp_path, "upstream/p.tgz", TWO)
+    replace_lock(asked, project)
+    assert pulled(asked, tmp_path).made == ("p",)
+    assert vendored(project) == {"p/a": b"two"}
+
+
+def test_a_mirror_stands_in(tmp_path: Path, project: Path) -> None:
+    asked = load_lock(project)
+    mirror = put(tmp_path, "mirror/p.tgz", ONE)
+    (tmp_path / "upstream/p.tgz").unlink()
+    mirrored = replace(asked, sources=(replace(asked.sources[0], mirrors=(mirror,)),))
+    assert pulled(mirrored, tmp_path).made == ("p",)
+
+
+def test_every_place_that_failed_is_named(tmp_path: Path, project: Path) -> None:
+    (tmp_path / "upstream/p.tgz").unlink()
+    with pytest.raises(FetchError, match="could not be had, and without a checksum") as failure:
+        pulled(load_lock(project), tmp_path)
+    assert failure.value.place == "p"
+    assert failure.value.details[0].endswith("p.tgz: there is no such file")
+    assert not (project / "duniverse").exists()
+
+
+def test_nobody_else_goes_without(tmp_path: Path) -> None:
+    bare = LockedSource("p", put(tmp_path, "upstream/p.tgz", ONE), ("p",))
+    with pytest.raises(FetchError, match="nothing says what it must contain") as failure:
+        pulled(lock(bare), tmp_path)
+    assert "[solve] unverified" in failure.value.hint
