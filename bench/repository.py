@@ -27,11 +27,11 @@ from bench.snapshot import (
     single_root,
     violations,
 )
-from solver.explanation import explain
 from solver.optimise import solve
 from solver.package import Package
 from solver.replay import replay
 from solver.solution import Solution
+from solver.story import explain
 from solver.universe import PackageIndex, build_universe
 from tests.support.places import SHARED
 

@@ -66,6 +66,24 @@ class Culprit:
     before: Outcome
     after: Outcome
 
+    @property
+    def telling(self) -> Mapping[str, Change]:
+        """The files of packages in which the outcomes differ, or of those that the reason speaks of."""
+        if self.after.failure is None:
+            versions = {*self.before.versions.items()} ^ {*self.after.versions.items()}
+            names = {name for name, _ in versions}
+        else:
+            told = self.after.failure.explanation
+            reasons = [step.reason for step in told.steps]
+            names = {name for reason in reasons for name in (reason.who, *reason.whom)}
+            names |= {missing.name for missing in told.missing}
+        return {path: change for path, change in self.files.items() if _package_of(path) in names}
+
+
+def _package_of(path: str) -> str:
+    """The name of the package that a file of a repository belongs to."""
+    return path.split("/")[1].partition(".")[0]
+
 
 def bisect_project(
     folder: Path,
@@ -114,7 +132,10 @@ def _repository(name: str | None, project: Project) -> RepositorySetting:
         return git_repository(name, settings)
     in_git = [setting.name for setting in settings.values() if setting.kind is RepositoryKind.GIT]
     if not in_git:
-        raise RepositoryError("none of the project's repositories is in git, so none has a history")
+        raise RepositoryError(
+            "none of the project's repositories is in git, so none has a history",
+            hint='write the url of one as "git+https://…" in mono.toml',
+        )
     if len(in_git) > 1:
         raise RepositoryError(f"several repositories are in git: {', '.join(in_git)}", hint=_CHOOSE)
     return settings[in_git[0]]
@@ -246,9 +267,7 @@ class _Search:
         state = self._state(len(self.line) - 1)
         failure = state.outcome.failure
         if failure is not None:
-            failure.reason = (
-                f"no versions meet what is asked at the good commit {self.line[-1].identifier[:12]}"
-            )
+            failure.where = f"at the good commit {self.line[-1].identifier[:12]}"
             failure.hint = "choose another commit with --good"
             raise failure
         return state
@@ -281,7 +300,7 @@ class _Search:
         objects = self.open_project.git.objects(self.setting.location, commit)
         by_name: dict[str, dict[str, str]] = {}
         for path, blob in objects.files(commit, PACKAGES).items():
-            by_name.setdefault(path.split("/")[1].partition(".")[0], {})[path] = blob
+            by_name.setdefault(_package_of(path), {})[path] = blob
         return by_name
 
     def _changes(self, good: int, bad: int, asked: Iterable[str]) -> Mapping[str, Change]:

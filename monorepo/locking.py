@@ -20,12 +20,12 @@ from monorepo.ports import Git, Http
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from monorepo.lock.answer import NoAnswerError, OpenProject
+    from monorepo.lock.answer import NoAnswerError, OpenProject, Unheard
     from monorepo.lock.keeping import Keeping
     from monorepo.states import ChosenStates, States
     from solver.certificate import Violation
-    from solver.request import Restriction
     from solver.universe import Rejection
+    from solver.vanished import Vanished
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ class LockReport:
     """What `lock_project` did: the lock, what was there before, and whether anything changed.
 
     ``unreadable`` are versions of locked packages that were passed over, as their opam files are malformed;
-    ``unheard`` are bounds of the project on names that no repository has, with the nearest names;
+    ``unheard`` are names in mono.toml that no repository has;
+    ``left_out`` is what the roots would need with other variables;
     ``apart`` tells, where some packages have several versions, why one will not do; ``states`` are those of
     the repositories that were asked for.
     """
@@ -44,7 +45,8 @@ class LockReport:
     unreadable: tuple[Rejection, ...] = ()
     apart: NoAnswerError | None = None
     states: ChosenStates | None = None
-    unheard: tuple[tuple[Restriction, tuple[str, ...]], ...] = ()
+    unheard: tuple[Unheard, ...] = ()
+    left_out: tuple[Vanished, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,16 @@ def lock_project(
         raise LockError(reason, FILE, "the old lock, if any, is still there") from error
     carried = [f"{FILES_FOLDER}/{digest}" for digest in answer.files]
     freshness.note(begun, carried, project.repositories, open_project.stack)
-    return LockReport(answer.lock, before, changed, answer.unreadable, answer.apart, chosen, answer.unheard)
+    return LockReport(
+        answer.lock,
+        before,
+        changed,
+        answer.unreadable,
+        answer.apart,
+        chosen,
+        answer.unheard,
+        answer.left_out,
+    )
 
 
 def keeping_of(

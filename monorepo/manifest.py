@@ -53,6 +53,7 @@ class Manifest:
         constraints: the user's bounds on packages, in the order written.
         provided: names installed outside, sorted.
         unverified: names whose archives need no checksum, sorted.
+        named: each name of these two, and the file and line that it is on.
         variables: opam variables for every target, sorted by name.
         targets: to lock and build for, complete, sorted by name.
         archive_mirrors: base urls in opam's cache layout, in the order they are asked.
@@ -70,6 +71,7 @@ class Manifest:
     variables: tuple[tuple[str, Value], ...] = ()
     archive_mirrors: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
+    named: tuple[tuple[str, str], ...] = ()
     stated: frozenset[str] = frozenset()
 
     @property
@@ -138,7 +140,7 @@ def _restriction(text: str, place: str, written: str, example: str) -> Restricti
     if dependency.condition is None:
         hint = f"write it as in {example}; dependencies belong in an opam file"
         raise ManifestError(f'"{written}" bounds nothing', place, hint)
-    bare = _bare_version(dependency.condition)
+    bare = bare_version(dependency.condition)
     if bare is not None:
         raise ManifestError(
             f'"{written}" compares {bare} with nothing', place, f"write = {bare}, or >= {bare}"
@@ -146,13 +148,13 @@ def _restriction(text: str, place: str, written: str, example: str) -> Restricti
     return Restriction(dependency.name, dependency.condition, text, place)
 
 
-def _bare_version(condition: Condition) -> str | None:
+def bare_version(condition: Condition) -> str | None:
     """A version that stands where a bound should; as a filter it would be neither true nor false."""
     match condition:
         case FilterText(text):
             return text
         case AllOf(parts) | AnyOf(parts):
-            return next((bare for part in parts if (bare := _bare_version(part)) is not None), None)
+            return next((bare for part in parts if (bare := bare_version(part)) is not None), None)
         case _:
             return None
 
@@ -178,6 +180,7 @@ def _manifest(top: Table, text: str, folder: Path) -> Manifest:
         targets=_targets(top.table("targets")),
         archive_mirrors=_archive_mirrors(mirrors),
         unverified=tuple(sorted(_package_names(solve, "unverified"))),
+        named=tuple(_named(solve, text)),
         stated=frozenset(_stated(top)),
     )
 
@@ -291,6 +294,12 @@ def _constraints(solve: Table, text: str) -> tuple[Restriction, ...]:
         parse_constraint(bound, f"{FILE}:{line_of_text(text, ('solve', 'constraints', position), bound)}")
         for position, bound in enumerate(solve.texts("constraints"))
     )
+
+
+def _named(solve: Table, text: str) -> Iterator[tuple[str, str]]:
+    for key in ("provided", "unverified"):
+        for position, name in enumerate(solve.texts(key)):
+            yield name, f"{FILE}:{line_of_text(text, ('solve', key, position), name)}"
 
 
 def _package_names(table: Table, key: str) -> tuple[str, ...]:

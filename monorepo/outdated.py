@@ -16,8 +16,9 @@ from monorepo.manifest import load_manifest
 from monorepo.ports import Git, Http
 from monorepo.project import load_project
 from solver.holding import Held, Holding, Holdings
+from solver.package import Package
 from solver.solution import Solution
-from solver.universe import Universe
+from solver.universe import Universe, Unreadable
 from solver.version import Version
 
 
@@ -27,7 +28,8 @@ class Standing:
 
     Args:
         available: what `mono lock --upgrade` would choose on its targets; empty where it would not be needed.
-        newest: the newest version that any repository has; None where none has the package.
+        newest: the newest version that any repository has, of those that their authors do not ask to avoid
+            where there are others; None where no repository has the package.
         direct: a root names it, or it is of the compiler.
         holding: why ``available`` is not ``newest``; None where it is, or where that was not asked.
     """
@@ -126,23 +128,29 @@ class _View:
             for platform in choice.platforms
             if platform in platforms
         }
-        versions = [found.version for found in self.project.index.packages(package.name)]
-        newest = max(versions, default=None)
+        newest = _newest(self.project.index.packages(package.name))
         direct = package.kind is Kind.COMPILER or any(
             package.name in root.dependencies for root in lock.packages if root.kind is Kind.ROOT
         )
         available = tuple(sorted(set(chosen.values())))
-        holding = self._holding(package.name, chosen) if direct or self.explain_all else None
+        behind = [number for number in sorted(chosen) if newest is not None and newest > chosen[number]]
+        holding = None
+        if behind and newest is not None and (direct or self.explain_all):
+            holding = self._holding(package.name, newest, behind)
         return Standing(package, available, newest, direct, holding)
 
-    def _holding(self, name: str, chosen: dict[int, Version]) -> Holding | None:
-        """The first platform that says more than that the answer is best as it is."""
-        found = (self._on(platform).of(name, version) for platform, version in sorted(chosen.items()))
-        holdings = [holding for holding in found if holding is not None]
+    def _holding(self, name: str, version: Version, platforms: Sequence[int]) -> Holding:
+        """What the first platform says that says more than that the answer is best as it is."""
+        holdings = [self._on(platform).of(name, version) for platform in platforms]
         telling = (holding for holding in holdings if holding.held is not Held.WISHES)
-        return next(telling, holdings[0] if holdings else None)
+        return next(telling, holdings[0])
 
     def _on(self, platform: int) -> Holdings:
         if platform not in self._holdings:
             self._holdings[platform] = Holdings(self.universe, self.solution, platform)
         return self._holdings[platform]
+
+
+def _newest(packages: Sequence[Package | Unreadable]) -> Version | None:
+    wished = [p.version for p in packages if isinstance(p, Unreadable) or not p.avoided]
+    return max(wished or [package.version for package in packages], default=None)

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from urllib.parse import unquote
 
 from monorepo.errors import ManifestError
-from monorepo.manifest import Manifest
+from monorepo.manifest import Manifest, bare_version
 from monorepo.pins import Pin, read_pins
 from monorepo.repository_url import (
     ARCHIVE_SUFFIXES,
@@ -67,6 +67,8 @@ class Project:
     root_files: Mapping[str, OpamFile]
     pins: tuple[Pin, ...]
     digest: str
+    named: tuple[tuple[str, str], ...] = ()
+    """Packages of which mono.toml says something without a bound, and where it does."""
 
 
 def load_project(folder: Path, manifest: Manifest) -> Project:
@@ -95,6 +97,8 @@ def load_project(folder: Path, manifest: Manifest) -> Project:
         for target in targets
     )
     pins = _pins(files, roots)
+    places = _root_places(folder, manifest, files, roots)
+    _refuse_bare_versions(roots, places)
     request = Request(
         roots=roots,
         platforms=_platforms(targets),
@@ -102,7 +106,7 @@ def load_project(folder: Path, manifest: Manifest) -> Project:
         restrictions=manifest.restrictions,
         pinned=frozenset(pin.name for pin in pins),
         provided=frozenset((*provided, *(name for target in targets for name in target.provided))),
-        root_places=_root_places(folder, manifest, files, roots),
+        root_places=places,
         unverified=frozenset(manifest.unverified),
     )
     return Project(
@@ -116,6 +120,7 @@ def load_project(folder: Path, manifest: Manifest) -> Project:
         dict(zip((root.name for root in roots), files, strict=True)),
         pins,
         _digest(manifest, files),
+        manifest.named,
     )
 
 
@@ -144,6 +149,19 @@ def _as_root(file: OpamFile, name: str) -> Package:
         raise ManifestError(
             error.reason, f"{file.place}:{error.line}", details=(error.source_line,)
         ) from error
+
+
+def _refuse_bare_versions(roots: Sequence[Package], places: Mapping[tuple[str, str], str]) -> None:
+    """opam drops a dependency with a version but no relation, for as a filter that text is not true."""
+    for root in roots:
+        for dependency in dependencies_in(root.depends):
+            bare = None if dependency.condition is None else bare_version(dependency.condition)
+            if bare is not None and bare not in ("true", "false") and "%{" not in bare:
+                raise ManifestError(
+                    f'{dependency.name} {{"{bare}"}} compares "{bare}" with nothing',
+                    places[root.name, dependency.name],
+                    f'write = "{bare}", or >= "{bare}"; opam would leave {dependency.name} out',
+                )
 
 
 def _environment(target: Target, files: Sequence[OpamFile], manifest: Manifest) -> dict[str, VariableValue]:

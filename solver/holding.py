@@ -1,12 +1,15 @@
-"""What holds a package back: why the best answer has not the newest version that there is.
+"""What holds a version back: why the best answer has not the newest version that there is.
 
-One control is grounded for all packages. It is asked whether a version goes with the rest of the answer as it
-is; the part of the rest with which it does not, made as small as can be, is the reason.
+One control is grounded for all packages. It is asked whether there is an answer with the version in which
+nothing is older than it is, and nothing is to be avoided that is not chosen already; other packages may be
+newer, come and go. So what the version would itself move is no reason. What would be older, made as small as
+can be, is one; and a formula is told instead, where one says that the version and that package exclude each
+other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
@@ -28,12 +31,13 @@ class Held(Enum):
     REJECTED = "it is no candidate"
     UNAVAILABLE = "it is not available on a target"
     REFUSED = "a package of the answer needs another version"
+    CONFLICTS = "it and a package of the answer exclude each other"
+    CONTRADICTED = "it and a package of the answer need different versions of a third"
     NEEDS = "it needs another version of a package than that of the answer"
     LACKS = "it needs what cannot be had"
-    CONFLICTS = "it and a package of the answer exclude each other"
-    TOGETHER = "it cannot be had together with packages of the answer as they are"
+    TOGETHER = "with it packages of the answer would be older"
     IMPOSSIBLE = "no answer has it"
-    AVOIDED = "its authors ask not to choose it, or those of what it needs do"
+    AVOIDED = "it goes only with what its authors ask not to choose"
     WISHES = "the answer has more of what is wished without it"
 
 
@@ -42,9 +46,10 @@ class Holding:
     """The reason for one version.
 
     Args:
-        version: the newest that there is, those to be avoided apart where others are newer than the answer.
-        who: the package of the answer that the reason is about; None where it is about the version alone.
-        need: what is needed, of the held package where it is `REFUSED`.
+        who: the package of the answer that the reason is about, or the version that is to be avoided; None
+            where it is about the held version alone.
+        need: what is needed: of the held package where it is `REFUSED`, else by it.
+        against: what ``who`` needs where it is `CONTRADICTED`.
         rejections: why versions are no candidates: the held one, or those of what it `LACKS`.
         targets: where it is not available.
         others: of several packages of the answer, the names and versions.
@@ -54,15 +59,27 @@ class Holding:
     version: Version
     who: Candidate | None = None
     need: Need | None = None
+    against: Need | None = None
     rejections: tuple[Rejection, ...] = ()
     targets: tuple[str, ...] = ()
     others: tuple[Candidate, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of what an answer has to be like: a literal that holds; it is about a package of the answer, or
+    about a version that is to be avoided.
+    """
+
+    about: Candidate
+    literal: int
+    avoids: bool = False
+
+
 class Holdings:
     """The reasons of an answer on one platform, by its number.
 
-    What goes together on each platform goes together on all of them, where the rest of the answer stays.
+    What goes together on each platform goes together on all of them, where nothing else changes.
     """
 
     def __init__(self, universe: Universe, solution: Solution, platform: int) -> None:
@@ -74,81 +91,114 @@ class Holdings:
             for candidate in candidates
             if id(candidate.package) in chosen
         }
+        self.roots = [self.answer[root.name] for root in universe.request.roots]
         candidates = chain.from_iterable(universe.candidates.values())  # numbered as `write_problem` does
         self.number = {candidate.package.identity: number for number, candidate in enumerate(candidates)}
 
-    def of(self, name: str, taken: Version) -> Holding | None:
-        """What holds ``name`` back at ``taken``; None where nothing newer is there."""
-        candidates = [c for c in self.universe.candidates.get(name, ()) if c.version > taken]
-        rejections = [r for r in self.universe.rejections.get(name, ()) if r.version > taken]
-        wished = [candidate for candidate in candidates if not candidate.avoided]
-        newest = max((c.version for c in wished), default=None)
-        rejected = max(rejections, key=lambda r: r.version.key, default=None)
-        if rejected is not None and (newest is None or rejected.version > newest):
-            return Holding(Held.REJECTED, rejected.version, rejections=(rejected,))
-        if wished:
-            return self._holding(wished[0])
-        if candidates:
-            return Holding(Held.AVOIDED, candidates[0].version, candidates[0])
-        return None
-
-    def _holding(self, candidate: Candidate) -> Holding:
-        version = candidate.version
+    def of(self, name: str, version: Version) -> Holding:
+        """What holds ``name`` back from ``version``, which some repository has and the answer has not."""
+        candidate = next((c for c in self.universe.candidates.get(name, ()) if c.version == version), None)
+        if candidate is None:
+            rejections = (r for r in self.universe.rejections.get(name, ()) if r.version == version)
+            return Holding(Held.REJECTED, version, rejections=tuple(rejections)[:1])
         if not candidate.available[0]:
             return Holding(Held.UNAVAILABLE, version, targets=self.universe.request.platforms[0].targets)
-        clash = self._clash(self._whole, candidate)
+        return self._holding(candidate)
+
+    def _holding(self, candidate: Candidate) -> Holding:
+        clash = self._clash(self._whole, candidate, self._parts(candidate))
         if clash is None:
-            return next(self._avoided(candidate), Holding(Held.WISHES, version))
-        roots = [self.answer[root.name] for root in self.universe.request.roots]
-        if not clash and not any(self._direct(candidate, roots)):
-            clash = (
-                self._clash(self._rootless, candidate) or ()
-            )  # what the roots need is a part of the answer
-        direct = next(self._direct(candidate, (*roots, *clash)), None)
-        if direct is not None:
-            return direct
-        if clash:
-            return Holding(Held.TOGETHER, version, others=clash)
-        for need in candidate.needs[0]:
-            if not self._can_be_had(need):
-                wanted = {w.name: w for w in wanted_in(need)}
-                rejections = (r for name in wanted for r in self.universe.rejections.get(name, ()))
-                meant = (r for r in rejections if wanted[r.name].bounds.admits(r.version))
-                return Holding(Held.LACKS, version, need=need, rejections=tuple(meant))
-        return Holding(Held.IMPOSSIBLE, version)
+            return Holding(Held.WISHES, candidate.version)
+        if clash and all(part.avoids for part in clash):
+            return self._avoiding(candidate, clash[0].about)
+        others = [part.about for part in clash if not part.avoids]
+        if not clash:
+            asked = self._clash(self._rootless, candidate, self._asked(candidate)) or ()
+            others = [part.about for part in asked]
+        told = next(self._told(candidate, others, possible=bool(clash)), None)
+        if told is not None:
+            return told
+        if others:
+            return Holding(Held.TOGETHER, candidate.version, others=tuple(others))
+        lacking = (self._lacking(candidate, n) for n in candidate.needs[0] if not self._can_be_had(n))
+        return next(lacking, Holding(Held.IMPOSSIBLE, candidate.version))
 
-    def _avoided(self, candidate: Candidate) -> Iterator[Holding]:
-        """What it needs that its authors ask not to choose in any version there is."""
-        for need in candidate.needs[0]:
-            ways = [
-                c
-                for w in wanted_in(need)
-                for c in self.universe.candidates[w.name]
-                if w.bounds.admits(c.version)
-            ]
-            if ways and all(way.avoided for way in ways) and not self._is_met(need, candidate):
-                yield Holding(Held.AVOIDED, candidate.version, ways[0], need)
-
-    def _direct(
-        self, candidate: Candidate, others: Iterable[Candidate], among: str | None = None
+    def _told(
+        self, candidate: Candidate, others: Sequence[Candidate], *, possible: bool
     ) -> Iterator[Holding]:
-        """Where a formula of the version, or of another package, speaks against the two together.
+        """Reasons that formulas tell, best first; ``others`` are those of the answer to look at first.
 
-        Of its own needs those on what is not ``among`` the answer do not count; None stands for all of it.
+        ``possible`` tells that some answer has the version.
         """
+        if not possible:
+            yield from self._refusals(candidate, self.roots)
+            for need in candidate.needs[0]:
+                if all(way.avoided for way in self._ways(need)) and not self._can_be_had(need):
+                    yield self._lacking(candidate, need)
+            yield from self._contradictions(candidate, self.roots)
+        first = {other.name for other in others}
+        rest = sorted(self.answer.values(), key=lambda other: (other.name not in first, other.name))
+        rest = [one for one in rest if one not in self.roots and one.name != candidate.name]
+        in_the_way = [one for one in rest if self._is_in_the_way(one, candidate)]
+        yield from self._refusals(candidate, in_the_way)
+        yield from self._contradictions(candidate, in_the_way)
+        yield from self._needs(candidate, in_the_way)
+        yield from self._refusals(candidate, self._fixed(candidate, (*self.roots, *others)))
+
+    def _refusals(self, candidate: Candidate, others: Iterable[Candidate]) -> Iterator[Holding]:
+        """Where another package needs another version, or the two exclude each other."""
         for other in others:
             for need in other.needs[0]:
                 names = {wanted.name for wanted in wanted_in(need)}
                 if candidate.name in names and not self._is_met(need, candidate):
                     yield Holding(Held.REFUSED, candidate.version, other, need)
-        for need in candidate.needs[0]:
-            on = [w.name for w in wanted_in(need) if among is None or w.name == among]
-            there = [self.answer[name] for name in on if name in self.answer]
-            if there and not self._is_met(need, candidate):
-                yield Holding(Held.NEEDS, candidate.version, there[0], need)
-        for other in others:
             if _exclude_each_other(candidate, other):
                 yield Holding(Held.CONFLICTS, candidate.version, other)
+
+    def _contradictions(self, candidate: Candidate, others: Iterable[Candidate]) -> Iterator[Holding]:
+        """Where another package needs versions of a third that are none of those the version needs."""
+        for other in others:
+            for need in candidate.needs[0]:
+                for against in other.needs[0]:
+                    names = {wanted.name for wanted in (*wanted_in(need), *wanted_in(against))}
+                    if len(names) == 1 and not any(map(_meeting(need, against), self._versions(*names))):
+                        yield Holding(Held.CONTRADICTED, candidate.version, other, need, against)
+
+    def _needs(self, candidate: Candidate, others: Iterable[Candidate]) -> Iterator[Holding]:
+        """Where the version needs another version of a package."""
+        for other in others:
+            for need in candidate.needs[0]:
+                names = [wanted.name for wanted in wanted_in(need)]
+                if other.name in names and not self._is_met(need, candidate):
+                    yield Holding(Held.NEEDS, candidate.version, other, need)
+
+    def _fixed(self, candidate: Candidate, others: Iterable[Candidate]) -> Iterator[Candidate]:
+        """The packages of which others need versions that all refuse this one."""
+        for other in others:
+            for need in other.needs[0]:
+                names = {wanted.name for wanted in wanted_in(need)}
+                ways = list(self._ways(need))
+                if len(names) == 1 and ways and all(any(self._refusals(candidate, [way])) for way in ways):
+                    yield from (self.answer[name] for name in names)
+
+    def _is_in_the_way(self, who: Candidate, candidate: Candidate) -> bool:
+        """Whether nothing at all has both the version and that package, not older than it is."""
+        literal = self._literal(self._rootless, "stays", who.name)
+        assert literal is not None  # the version of the answer stays
+        return self._clashes(self._rootless, candidate, [_Part(who, literal)])
+
+    def _avoiding(self, candidate: Candidate, avoided: Candidate) -> Holding:
+        needs = (n for n in candidate.needs[0] if avoided.name in {wanted.name for wanted in wanted_in(n)})
+        return Holding(Held.AVOIDED, candidate.version, avoided, next(needs, None))
+
+    def _lacking(self, candidate: Candidate, need: Need) -> Holding:
+        wanted = {w.name: w for w in wanted_in(need)}
+        rejections = (r for name in wanted for r in self.universe.rejections.get(name, ()))
+        meant = (r for r in rejections if wanted[r.name].bounds.admits(r.version))
+        return Holding(Held.LACKS, candidate.version, need=need, rejections=tuple(meant))
+
+    def _versions(self, name: str) -> Iterator[tuple[str, Version]]:
+        return ((name, candidate.version) for candidate in self.universe.candidates.get(name, ()))
 
     def _is_met(self, need: Need, instead: Candidate) -> bool:
         """Whether the answer meets a need, with ``instead`` for its version of that package."""
@@ -159,50 +209,107 @@ class Holdings:
 
         return is_met(need, version_of)
 
-    def _clash(self, control: Any, candidate: Candidate) -> tuple[Candidate, ...] | None:
-        """The packages of the answer that cannot stay with it, none of which can be left out.
-
-        Empty where it goes with no answer at all, None where all can stay. Of several such sets it is one of
-        those that its own formulas and theirs speak of, where there is one.
-        """
+    def _parts(self, candidate: Candidate) -> list[_Part]:
+        """What there has to be of an answer that is in nothing worse: the nearest to the version first."""
         near = {wanted.name for need in candidate.needs[0] for wanted in wanted_in(need)}
 
         def distance(other: Candidate) -> tuple[int, str]:
-            if any(self._direct(candidate, (other,), among=other.name)):
+            if any(self._refusals(candidate, [other])) or any(self._needs(candidate, [other])):
                 return 0, other.name
             return 1 if other.name in near or candidate.name in _named(other) else 2, other.name
 
-        stay = sorted((other for other in self.answer.values() if other.name != candidate.name), key=distance)
-        if not self._clashes(control, candidate, stay):
+        others = sorted((one for one in self.answer.values() if one.name != candidate.name), key=distance)
+        parts = [
+            _Part(other, -literal)
+            for other in others
+            if (literal := self._literal(self._whole, "older", other.name)) is not None
+        ]
+        for name, versions in sorted(self._avoided.items()):
+            literal = self._literal(self._whole, "shunned", name)
+            if name != candidate.name and literal is not None:
+                parts.append(_Part(versions[0], -literal, avoids=True))
+        return parts
+
+    def _asked(self, candidate: Candidate) -> list[_Part]:
+        """What the roots ask for, as parts of an answer that has no roots."""
+        needs = chain(self.universe.requires[0], *(root.needs[0] for root in self.roots))
+        asked = {wanted.name for need in needs for wanted in wanted_in(need)}
+        parts = []
+        for name in sorted(asked & self.answer.keys() - {candidate.name}):
+            literal = self._literal(self._rootless, "suits", name)
+            assert literal is not None  # the version of the answer suits
+            parts.append(_Part(self.answer[name], literal))
+        return parts
+
+    def _clash(self, control: Any, candidate: Candidate, parts: Sequence[_Part]) -> list[_Part] | None:
+        """The parts that no answer with the version has together, none of which can be left out.
+
+        Empty where no answer at all has it, None where some answer has all parts.
+        """
+        if not self._clashes(control, candidate, parts):
             return None
         if self._clashes(control, candidate, ()):
-            return ()
-        return tuple(smallest_clash(stay, lambda part: self._clashes(control, candidate, part)))
+            return []
+        return smallest_clash(parts, lambda some: self._clashes(control, candidate, some))
 
-    def _clashes(self, control: Any, candidate: Candidate, stay: Sequence[Candidate]) -> bool:
-        """Whether a version goes with no answer that has all of ``stay``."""
-        assumptions = [self._chosen(control, one) for one in (candidate, *stay)]
+    def _clashes(self, control: Any, candidate: Candidate, parts: Sequence[_Part]) -> bool:
+        """Whether no answer has the version and all ``parts``."""
+        import clingo
+
+        chosen = clingo.Function("chosen", [clingo.Number(self.number[candidate.package.identity])])
+        assumptions = [control.symbolic_atoms[chosen].literal, *(part.literal for part in parts)]
         return not control.solve(assumptions=assumptions).satisfiable
 
     def _can_be_had(self, need: Need) -> bool:
         """Whether some way of meeting a need is in some answer; of a conjunction, whether some part is."""
-        return any(
-            wanted.bounds.admits(candidate.version) and not self._clashes(self._whole, candidate, ())
-            for wanted in wanted_in(need)
-            for candidate in self.universe.candidates.get(wanted.name, ())
-        )
+        return any(not self._clashes(self._whole, candidate, ()) for candidate in self._ways(need))
 
-    def _chosen(self, control: Any, candidate: Candidate) -> int:
+    def _ways(self, need: Need) -> Iterator[Candidate]:
+        """What meets a need, or a part of it where it is a conjunction."""
+        for wanted in wanted_in(need):
+            versions = self.universe.candidates.get(wanted.name, ())
+            yield from (candidate for candidate in versions if wanted.bounds.admits(candidate.version))
+
+    def _literal(self, control: Any, predicate: str, name: str) -> int | None:
+        """What stands for a predicate of `_choices` about a package, None where no version of it is meant."""
         import clingo
 
-        atom = clingo.Function("chosen", [clingo.Number(self.number[candidate.package.identity])])
-        literal: int = control.symbolic_atoms[atom].literal
-        return literal
+        atom = control.symbolic_atoms[clingo.Function(predicate, [clingo.String(name)])]
+        return None if atom is None else int(atom.literal)
+
+    @cached_property
+    def _avoided(self) -> dict[str, list[Candidate]]:
+        """The versions that are to be avoided and not in the answer, by name."""
+        found: dict[str, list[Candidate]] = {}
+        for candidate in chain.from_iterable(self.universe.candidates.values()):
+            if candidate.avoided and candidate not in self.answer.values():
+                found.setdefault(candidate.name, []).append(candidate)
+        return found
+
+    def _choices(self) -> Iterator[str]:
+        """Names for the choice of some version: one ``older`` than in the answer, one that ``suits`` the
+        roots, one with which the package ``stays`` as good as it is; and one ``shunned`` by its authors.
+        """
+        needs = [need for root in self.roots for need in root.needs[0] if isinstance(need, Wanted)]
+        for name, mine in self.answer.items():
+            for candidate in self.universe.candidates[name]:
+                chosen = f"chosen({self.number[candidate.package.identity]})"
+                suits = all(need.bounds.admits(candidate.version) for need in needs if need.name == name)
+                older = candidate.version < mine.version
+                if older:
+                    yield f'older("{name}") :- {chosen}.'
+                if suits:
+                    yield f'suits("{name}") :- {chosen}.'
+                if suits and not older and (candidate is mine or not candidate.avoided):
+                    yield f'stays("{name}") :- {chosen}.'
+        for name, versions in self._avoided.items():
+            for candidate in versions:
+                yield f'shunned("{name}") :- chosen({self.number[candidate.package.identity]}).'
 
     @cached_property
     def _whole(self) -> Any:
         """Knows everything that must hold."""
-        return _grounded(self.universe)
+        return self._grounded(self.universe)
 
     @cached_property
     def _rootless(self) -> Any:
@@ -212,17 +319,26 @@ class Holdings:
             name: tuple(replace(c, needs=((),)) for c in versions) if name in roots else versions
             for name, versions in self.universe.candidates.items()
         }
-        return _grounded(replace(self.universe, candidates=candidates, requires=((),)))
+        return self._grounded(replace(self.universe, candidates=candidates, requires=((),)))
+
+    def _grounded(self, universe: Universe) -> Any:
+        import clingo
+
+        control = clingo.Control(["--models=1", "--opt-mode=ignore"], logger=lambda code, message: None)
+        rules = (encoding("choice"), encoding("strict"), encoding("single"))
+        control.add("base", [], "\n".join((*rules, write_problem(universe).facts, *self._choices())))
+        control.ground([("base", [])])
+        return control
 
 
-def _grounded(universe: Universe) -> Any:
-    import clingo
+def _meeting(one: Need, other: Need) -> Callable[[tuple[str, Version]], bool]:
+    """Whether a version meets two needs of its package."""
 
-    control = clingo.Control(["--models=1", "--opt-mode=ignore"], logger=lambda code, message: None)
-    program = (encoding("choice"), encoding("strict"), encoding("single"), write_problem(universe).facts)
-    control.add("base", [], "\n".join(program))
-    control.ground([("base", [])])
-    return control
+    def meets(package: tuple[str, Version]) -> bool:
+        versions = dict([package])
+        return is_met(one, versions.get) and is_met(other, versions.get)
+
+    return meets
 
 
 def _named(candidate: Candidate) -> set[str]:

@@ -67,13 +67,27 @@ def _best(problem: Problem, versions: str, memory: Memory | None) -> Uses | None
 
 def is_solvable(universe: Universe) -> bool:
     """Whether there is any answer, be it the best or not: sooner told than which is best."""
+    return bool(grounded(write_problem(universe)).solve().satisfiable)
+
+
+def grounded(problem: Problem) -> Any:
+    """A clingo control that asks for any answer, be it the best or not."""
     import clingo
 
-    facts = write_problem(universe).facts
-    control: Any = clingo.Control(["--models=1", "--opt-mode=ignore"], logger=_ignore)
-    control.add("base", [], "\n".join((encoding("choice"), encoding("strict"), facts)))
+    control = clingo.Control(["--models=1", "--opt-mode=ignore"], logger=_ignore)
+    control.add("base", [], "\n".join((encoding("choice"), encoding("strict"), problem.facts)))
     control.ground([("base", [])])
-    return bool(control.solve().satisfiable)
+    return control
+
+
+def literal_of(control: Any, name: str, *numbers: int) -> int:
+    """The literal of an atom, which the program must have, to assume it or, negated, its opposite."""
+    import clingo
+
+    literal: int = control.symbolic_atoms[
+        clingo.Function(name, [clingo.Number(number) for number in numbers])
+    ].literal
+    return literal
 
 
 @cache

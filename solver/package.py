@@ -53,6 +53,11 @@ class Package:
     metadata_hash: str = ""
 
     @property
+    def avoided(self) -> bool:
+        """Whether its authors ask not to choose it."""
+        return "avoid-version" in self.flags or "deprecated" in self.flags
+
+    @property
     def identity(self) -> str:
         """``name.version``, as opam writes it."""
         return f"{self.name}.{self.version}"

@@ -16,6 +16,7 @@ class Relation(Enum):
     UNAVAILABLE = "is not available"
     FOREIGN = "does not build with dune"
     BOUND = "is bounded by the project"
+    COMPILERS = "versions of OCaml that a compiler exists for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +31,6 @@ class Reason:
     who: str
     relation: Relation
     whom: tuple[str, ...] = ()
+
+
+COMPILERS = Reason("", Relation.COMPILERS)

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from solver.compilers import compiler_parts
 from solver.conflict import smallest_clash
 from solver.edit import Edit, Kind, eased
 from solver.loosening import Loosening, excluded, loosenings, wording
-from solver.optimise import encoding
+from solver.optimise import encoding, literal_of
 from solver.problem import write_problem
-from solver.reason import Reason, Relation
+from solver.reason import COMPILERS, Reason, Relation
 from solver.reduction import Need, wanted_in
 from solver.request import Request
 from solver.universe import Candidate, PackageIndex, build_universe
@@ -32,13 +33,14 @@ class Clash:
 
     ``wordings`` holds, for each reason that is a need or conflict, the versions and needs that count;
     ``refused``, for each bound of the project, the versions it refuses somewhere. ``targets`` are those the
-    clash arises on; empty for all of them.
+    clash arises on; empty for all of them. ``platform`` is the number of one that it was found on by itself.
     """
 
     reasons: tuple[Reason, ...]
     wordings: Mapping[Reason, tuple[tuple[Candidate, Need], ...]]
     refused: Mapping[Reason, frozenset[Version]]
     targets: tuple[str, ...] = ()
+    platform: int | None = None
 
 
 class Relaxation:
@@ -52,7 +54,9 @@ class Relaxation:
         import clingo
 
         self.request = request
+        self.index = index
         self.universe = build_universe(request, index, relaxed=True)
+        self.compiler_parts = compiler_parts(self.universe)
         self.problem = write_problem(self.universe)
         self.numbers = {name: number for number, name in enumerate(self.universe.candidates)}
         self.reasons: dict[Reason, int] = {}
@@ -65,37 +69,56 @@ class Relaxation:
         programs = ("choice", "relaxed", "single") if single else ("choice", "relaxed")
         self.control.add("base", [], "\n".join((*map(encoding, programs), *facts)))
         self.control.ground([("base", [])])
+        self.all_said = self._atom("all_said")
+        self.active = {reason: self._atom("active", x) for reason, x in self.reasons.items()}
+        self.loosened = [self._atom("loosened", number) for number in range(len(self.loosenings))]
 
     # The facts
 
     def _because(self) -> Iterator[str]:
         seen: set[tuple[int, int]] = set()
         self.need_numbers: dict[Reason, set[int]] = {}
+        self.traced: list[Reason] = []
         for index, number, relation, need in self.problem.traced:
-            whom = tuple(sorted({wanted.name for wanted in wanted_in(need)}))
-            reason = Reason(self.problem.candidates[index].name, Relation(relation), whom)
+            reason = self._reason(self.problem.candidates[index].name, Relation(relation), need)
+            self.traced.append(reason)
             x = self._number(reason)
             yield f"{relation}_because({index},{number},{x})."
             if (x, number) not in seen:
                 seen.add((x, number))
-                self.need_numbers.setdefault(reason, set()).add(number)
-                yield f"wording({x},{number})."
+                if reason == COMPILERS:
+                    yield f"counts({x},{number})."
+                else:
+                    self.need_numbers.setdefault(reason, set()).add(number)
+                    yield f"wording({x},{number})."
+
+    def _reason(self, who: str, relation: Relation, need: Need) -> Reason:
+        """Why ``who`` needs or refuses ``need``; what compilers say is all one."""
+        if who in self.compiler_parts:
+            return COMPILERS
+        return Reason(who, relation, tuple(sorted({wanted.name for wanted in wanted_in(need)})))
 
     def _general(self) -> Iterator[str]:
         problem, platforms = self.problem, self.request.platforms
         for index, candidate in enumerate(problem.candidates):
             for place, platform in enumerate(platforms):
                 if not candidate.available[place]:
-                    x = self._number(Reason(candidate.name, Relation.UNAVAILABLE, platform.targets))
+                    reason = Reason(candidate.name, Relation.UNAVAILABLE, platform.targets)
+                    x = self._number(COMPILERS if candidate.name in self.compiler_parts else reason)
                     yield f"guards_available({index},{place},{x})."
             if candidate.outsider:
                 x = self._number(Reason(candidate.name, Relation.FOREIGN))
                 yield f"guards_foreign({self.numbers[candidate.name]},{x})."
+        of_every_project = {(d.name,) for d in self.request.requires if d.name in self.compiler_parts}
         for number, need in problem.asked.items():
-            whom = tuple(sorted({wanted.name for wanted in wanted_in(need)}))
-            yield f"guards_asked({number},{self._number(Reason('', Relation.ASKED, whom))})."
+            reason = self._reason("", Relation.ASKED, need)
+            x = self._number(COMPILERS if reason.whom in of_every_project else reason)
+            yield f"guards_asked({number},{x})."
         for number, name in enumerate(problem.classes):
-            yield f"guards_class({number},{self._number(Reason('', Relation.CLASS, (name,)))})."
+            members = {c.name for c in problem.candidates if name in c.package.conflict_class}
+            of_compilers = members <= self.compiler_parts
+            x = self._number(COMPILERS if of_compilers else Reason("", Relation.CLASS, (name,)))
+            yield f"guards_class({number},{x})."
         for index, place, bound in self.excluded:
             yield f"excluded({index},{place},{bound})."
         for bound in sorted({bound for _, _, bound in self.excluded}):
@@ -133,7 +156,7 @@ class Relaxation:
         for number in alone[:1]:
             core = self._smallest(number)
             targets = platforms[number].targets if len(alone) < len(platforms) else ()
-            return Clash(core, self._wordings(core, number), self._refused(core), targets)
+            return Clash(core, self._wordings(core, number), self._refused(core), targets, number)
         if not self._clashes(self.reasons):
             return None
         core = self._smallest()
@@ -141,47 +164,46 @@ class Relaxation:
 
     def holds_without(self, clash: Clash, left_out: Reason) -> bool:
         """Whether the other reasons of a clash hold together, as they do where it is told in short."""
-        only = next((n for n, p in enumerate(self.request.platforms) if p.targets == clash.targets), None)
-        return not self._clashes([reason for reason in clash.reasons if reason != left_out], only)
+        left = [reason for reason in clash.reasons if reason != left_out]
+        return not self._clashes(left, clash.platform)
 
-    def edits(self) -> Iterator[tuple[Edit, ...]]:
+    def edits(self) -> Iterator[tuple[tuple[Edit, ...], frozenset[tuple[str, Version]]]]:
         """Sets of edits after which nothing clashes, none with a part that would do, the cheapest first.
 
-        To be asked last: what was found is forbidden from then on.
+        Each comes with an answer that there is then, as names and versions. To be asked last: what was found
+        is forbidden from then on.
         """
         config = self.control.configuration.solve
         config.opt_mode = "opt"
         config.models = 0
-        everything = [_atom(self.control, "active", x) for x in self.reasons.values()]
-        everything.append(_atom(self.control, "all_said"))
+        everything = [*self.active.values(), self.all_said]
         count = 0
         while (found := self._cheapest(everything)) is not None:
-            numbers, edits = found
+            numbers, chosen = found
             if not numbers or len(numbers) > _MOST_EDITS:
                 return
-            yield edits
+            candidates = [self.problem.candidates[index] for index in chosen]
+            edits = tuple(self._specific(self.loosenings[number], candidates) for number in numbers)
+            yield edits, frozenset((candidate.name, candidate.version) for candidate in candidates)
             count += 1
             together = ", ".join(f"loosened({number})" for number in numbers)
             self.control.add(f"block{count}", [], f":- {together}.")
             self.control.ground([(f"block{count}", [])])
 
-    def _cheapest(self, assumptions: Sequence[int]) -> tuple[list[int], tuple[Edit, ...]] | None:
-        best: tuple[list[int], set[int]] | None = None
+    def _cheapest(self, assumptions: Sequence[int]) -> tuple[list[int], list[int]] | None:
+        """Numbers of loosenings, and of the candidates of an answer that there is with them."""
+        best: tuple[list[int], list[int]] | None = None
         with self.control.solve(assumptions=assumptions, yield_=True) as handle:
             for model in handle:
                 symbols = model.symbols(shown=True)
                 numbers = sorted(s.arguments[0].number for s in symbols if s.name == "loosened")
-                chosen = {s.arguments[0].number for s in symbols if s.name == "chosen"}
-                best = numbers, chosen
-        if best is None:
-            return None
-        return best[0], tuple(self._specific(self.loosenings[number], best[1]) for number in best[0])
+                best = numbers, sorted(s.arguments[0].number for s in symbols if s.name == "chosen")
+        return best
 
-    def _specific(self, loosening: Loosening, chosen: set[int]) -> Edit:
+    def _specific(self, loosening: Loosening, chosen: Sequence[Candidate]) -> Edit:
         """The edit with the versions that an answer has, on any of its platforms."""
         edit = loosening.edit
-        candidates = [self.problem.candidates[index] for index in sorted(chosen)]
-        taken = [candidate for candidate in candidates if candidate.name == edit.name]
+        taken = [candidate for candidate in chosen if candidate.name == edit.name]
         if edit.kind is Kind.PORT:
             ported = dict.fromkeys(candidate.version for candidate in taken if candidate.outsider)
             return replace(edit, versions=tuple(ported))
@@ -204,28 +226,25 @@ class Relaxation:
         )
 
     def _clashes(self, reasons: Iterable[Reason], only: int | None = None) -> bool:
-        guards = [_atom(self.control, "active", self.reasons[reason]) for reason in reasons]
-        return not self._holds([*self._as_asked(only), _atom(self.control, "all_said"), *guards])
+        guards = [self.active[reason] for reason in reasons]
+        return not self._holds([*self._as_asked(only), self.all_said, *guards])
 
     def _wordings(
         self, core: Sequence[Reason], only: int | None = None
     ) -> dict[Reason, tuple[tuple[Candidate, Need], ...]]:
         """What versions say, of each reason as little as will do."""
-        fixed = [*self._as_asked(only), -_atom(self.control, "all_said")]
-        fixed += [_atom(self.control, "active", self.reasons[reason]) for reason in core]
-        said = [
-            _atom(self.control, "said", self.reasons[reason], number)
+        fixed = [*self._as_asked(only), -self.all_said, *(self.active[reason] for reason in core)]
+        said = {
+            (reason, number): self._atom("said", self.reasons[reason], number)
             for reason in core
             for number in sorted(self.need_numbers.get(reason, ()))
-        ]
-        literals = set(smallest_clash(said, lambda tried: not self._holds([*fixed, *tried])))
+        }
+        found = smallest_clash(list(said.values()), lambda tried: not self._holds([*fixed, *tried]))
+        literals = set(found)
         wordings: dict[Reason, list[tuple[Candidate, Need]]] = {}
-        for index, number, relation, need in self.problem.traced:
-            candidate = self.problem.candidates[index]
-            whom = tuple(sorted({wanted.name for wanted in wanted_in(need)}))
-            reason = Reason(candidate.name, Relation(relation), whom)
-            if reason in core and _atom(self.control, "said", self.reasons[reason], number) in literals:
-                wordings.setdefault(reason, []).append((candidate, need))
+        for reason, (index, number, _, need) in zip(self.traced, self.problem.traced, strict=True):
+            if said.get((reason, number)) in literals:
+                wordings.setdefault(reason, []).append((self.problem.candidates[index], need))
         return {reason: tuple(dict.fromkeys(told)) for reason, told in wordings.items()}
 
     def _refused(self, core: Sequence[Reason]) -> dict[Reason, frozenset[Version]]:
@@ -239,7 +258,7 @@ class Relaxation:
     def _as_asked(self, only: int | None) -> list[int]:
         """Nothing is loosened, but all platforms are dropped that are not the ``only`` one."""
         return [
-            _atom(self.control, "loosened", number)
+            self.loosened[number]
             * (1 if only is not None and loosening.edit.platform not in (None, only) else -1)
             for number, loosening in enumerate(self.loosenings)
         ]
@@ -248,14 +267,8 @@ class Relaxation:
         self.control.configuration.solve.opt_mode = "ignore"
         return bool(self.control.solve(assumptions=assumptions).satisfiable)
 
-
-def _atom(control: Any, name: str, *numbers: int) -> int:
-    import clingo
-
-    literal: int = control.symbolic_atoms[
-        clingo.Function(name, [clingo.Number(number) for number in numbers])
-    ].literal
-    return literal
+    def _atom(self, name: str, *numbers: int) -> int:
+        return literal_of(self.control, name, *numbers)
 
 
 def _from_the_roots(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
@@ -275,8 +288,8 @@ def _from_the_roots(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
 
     def nearness(reason: Reason) -> tuple[bool, int, int, str, tuple[str, ...]]:
         general = reason.relation is Relation.CLASS
-        distance_ = distances.get(reason.who, farthest)
-        return general, distance_, _EASE.index(reason.relation), reason.who, reason.whom
+        distance = 1 if reason == COMPILERS else distances.get(reason.who, farthest)
+        return general, distance, _EASE.index(reason.relation), reason.who, reason.whom
 
     return tuple(sorted(reasons, key=nearness))
 
@@ -289,5 +302,6 @@ _EASE = (
     Relation.UNAVAILABLE,
     Relation.FOREIGN,
     Relation.CLASS,
+    Relation.COMPILERS,
 )
 """The relations, those that are easiest to follow first."""

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TypeAlias
 
 from solver.edit import Edit, Kind, edited
 from solver.explanation import End, Explanation
 from solver.formula import dependencies_in
 from solver.optimise import is_solvable
+from solver.package import Package
 from solver.reason import Relation
 from solver.relaxation import Relaxation
 from solver.request import Request
 from solver.spelling import VERY_MUCH_ALIKE, nearest
-from solver.universe import PackageIndex, build_universe
+from solver.universe import PackageIndex, Unreadable, build_universe
+from solver.version import Version
+
+_Answer: TypeAlias = frozenset[tuple[str, Version]]
 
 MOST_REPAIRS = 5
 _MOST_TRIED = 8
@@ -42,10 +47,10 @@ def repairs(
     request = relaxation.request
     found: list[Repair] = []
     smallest = 0
-    for edits in _candidates(relaxation, index, explanation, names):
+    for edits, answer in _candidates(relaxation, index, explanation, names):
         if smallest and len(edits) > smallest + 1:
             break
-        if is_solvable(build_universe(*edited(request, index, edits))):
+        if _would_help(edits, request, index, answer):
             smallest = smallest or len(edits)
             found.append(Repair(tuple(_serving(edit, request, explanation) for edit in edits)))
         if len(found) == MOST_REPAIRS:
@@ -53,15 +58,35 @@ def repairs(
     return tuple(found)
 
 
+def _would_help(edits: Sequence[Edit], request: Request, index: PackageIndex, answer: _Answer | None) -> bool:
+    """Whether there is an answer with ``edits``: first whether the one that was found with them is one.
+
+    An answer among fewer packages is one among all, and much sooner proved.
+    """
+    indexes = (index,) if answer is None else (_Only(index, answer), index)
+    return any(is_solvable(build_universe(*edited(request, each, edits))) for each in indexes)
+
+
+class _Only:
+    """An index of some versions, and no others."""
+
+    def __init__(self, index: PackageIndex, versions: _Answer) -> None:
+        self.index = index
+        self.versions = versions
+
+    def packages(self, name: str) -> Sequence[Package | Unreadable]:
+        return [found for found in self.index.packages(name) if (name, found.version) in self.versions]
+
+
 def _candidates(
     relaxation: Relaxation, index: PackageIndex, explanation: Explanation, names: Sequence[str]
-) -> Iterator[tuple[Edit, ...]]:
+) -> Iterator[tuple[tuple[Edit, ...], _Answer | None]]:
     request = relaxation.request
     roots = {root.name for root in request.roots}
     told = {missing.name for missing in explanation.missing if missing.end is End.UNKNOWN}
     all_unknown = {name for name in request.direct - roots if not index.packages(name)}
     misspelt = dict.fromkeys(_renamed(request, unknown, names) for unknown in (told, all_unknown) if told)
-    yield from filter(None, misspelt)
+    yield from ((edits, None) for edits in misspelt if edits)
     yield from islice(relaxation.edits(), _MOST_TRIED)
 
 

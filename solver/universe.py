@@ -82,7 +82,7 @@ class Candidate:
     @property
     def avoided(self) -> bool:
         """Whether its authors ask not to choose it."""
-        return "avoid-version" in self.package.flags or "deprecated" in self.package.flags
+        return self.package.avoided
 
 
 @dataclass(frozen=True, slots=True)

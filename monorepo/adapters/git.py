@@ -13,6 +13,7 @@ from pathlib import Path
 
 from monorepo.adapters.git_clone import EVERYTHING, Clone
 from monorepo.adapters.git_commands import BlobReader, GitRefusedError, run_git
+from monorepo.adapters.git_complaints import in_our_words
 from monorepo.adapters.git_environment import (
     ABBREVIATION,
     COMMIT,
@@ -143,10 +144,19 @@ class GitClones:
         commit = ("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
         try:
             found = os.fsdecode(run_git(folder, commit, {})[0]).strip()
+        except GitRefusedError as error:
+            if any(line.startswith("not a git repository") for line in error.complaint):
+                raise RepositoryError("the project is in no git repository") from error
+            if any("single revision" in line for line in error.complaint):
+                unknown = f"git knows no revision {revision}"
+                raise RepositoryError(
+                    "nothing is committed yet" if revision == "HEAD" else unknown
+                ) from error
+            raise in_our_words(error.complaint, str(folder)) from error
+        try:
             return run_git(folder, ("cat-file", "blob", f"{found}:./{name}"), {})[0]
         except GitRefusedError as error:
-            reason, *details = error.complaint
-            raise RepositoryError(reason, revision, details=tuple(details)) from error
+            raise RepositoryError(f"{name} was not committed at {revision}") from error
 
     def apply_patch(self, folder: Path, patch: Path) -> None:
         """See `monorepo.ports.Git`. Up to two lines of context may differ, as GNU patch (so opam) allows.
@@ -191,7 +201,8 @@ class GitClones:
                 return advertised[name]
         found = self._history(clone).commit(reference) if ABBREVIATION.fullmatch(reference) else None
         if found is None:
-            raise RepositoryError(f"there is no branch, tag or commit {reference}", place=clone.url)
+            reason = f"there is no branch, tag or commit {reference}"
+            raise RepositoryError(reason, clone.url, f"git ls-remote {clone.url} lists branches and tags")
         return found
 
     def _commit(self, clone: Clone, commit: str) -> str:

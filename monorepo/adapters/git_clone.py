@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from monorepo.adapters.git_commands import GitRefusedError, run_git
+from monorepo.adapters.git_complaints import in_our_words
 from monorepo.adapters.git_environment import clone_environment
 from monorepo.errors import RepositoryError
 
@@ -134,8 +135,7 @@ class Clone:
         try:
             return run_git(self.path, arguments, environment)
         except GitRefusedError as error:
-            reason, *details = error.complaint
-            raise RepositoryError(reason, place=self.url, details=tuple(details)) from error
+            raise in_our_words(error.complaint, self.url) from error
 
     def environment(self) -> dict[str, str]:
         return clone_environment(self.path, os.environ, offline=self._offline)

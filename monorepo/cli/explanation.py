@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from monorepo.cli.formulas import plain
+from monorepo.cli.formulas import plain, series
+from monorepo.cli.headline import headline
+from monorepo.cli.output import STORY_WIDTH, story_width
 from monorepo.cli.repairs import repair_data, repair_lines
 from monorepo.errors import UnsolvableError
 from monorepo.lock.answer import NoAnswerError
 from monorepo.manifest import FILE
-from monorepo.project import COMPILER
 from monorepo.repairing import by_hand, located
-from solver.explanation import Cause, End, Explanation, Missing, Step
-from solver.reason import Relation
+from solver.compilers import OCAML
+from solver.explanation import Cause, Companion, Demand, End, Missing, Step
+from solver.reason import COMPILERS, Relation
 from solver.repair import Repair
 from solver.request import Request
-from solver.spelling import nearest
+from solver.spelling import comes_with_ocaml, nearest, package_of_library
 from solver.version import Version
 
 _MOST_LINES = 25
@@ -27,8 +30,9 @@ _LEAST_STEPS = 8
 """So many are told, however many lines there are of what would help."""
 _MOST_HEADLINES = 3
 _MOST_DEMANDS = 3
-_WIDTH = 98
-"""Of a line before it is indented below the error."""
+_RELATION = re.compile(r"([<>=]=?|!=) ")
+_INDENT = 2
+"""Columns by which what is below the error is indented."""
 
 
 def in_words(
@@ -41,12 +45,13 @@ def in_words(
     if not isinstance(error, NoAnswerError):
         return error
     whole = f"mono --verbose lock{options}"
-    reason = _reason(error)
-    steps = list(derivation(error, verbose=verbose))
+    columns = story_width(2)
+    reason = _reason(error, columns)
+    steps = list(derivation(error, verbose=verbose, columns=columns))
     room = _MOST_LINES - len(reason) - 1
     offered = () if error.hint else error.repairs
     most = sys.maxsize if verbose else room - min(len(steps), _LEAST_STEPS)
-    repairs, shown = repair_lines([located(repair, folder) for repair in offered], most, whole)
+    repairs, shown = repair_lines([located(repair, folder) for repair in offered], most, whole, columns)
     hint = error.hint or _hint(error, error.repairs[:shown], options)
     room -= len(repairs)
     if not verbose and len(steps) > room:
@@ -56,20 +61,12 @@ def in_words(
     return UnsolvableError("\n".join(reason), error.place, hint, (*steps, *repairs))
 
 
-def _reason(error: NoAnswerError) -> list[str]:
+def _reason(error: NoAnswerError, columns: int) -> list[str]:
     """What is the case in one line, or in as few as it takes, the last cut off if need be."""
-    what = headline(error.explanation)
-    width = _WIDTH - len("error: ")
-    told = f"{error.reason}: {what}"
-    if len(told) <= width:
-        return [told]
-    return textwrap.wrap(
-        what,
-        width,
-        subsequent_indent="    ",
-        max_lines=_MOST_HEADLINES,
-        placeholder=" …",
-        break_on_hyphens=False,
+    return wrapped(
+        f"{headline(error.explanation)} {error.where}".rstrip(),
+        columns - _INDENT - len("error: "),
+        _MOST_HEADLINES,
     )
 
 
@@ -77,7 +74,7 @@ def as_data(error: NoAnswerError, folder: Path) -> dict[str, object]:
     """The same as values for a script."""
     told = error.explanation
     return {
-        "error": f"{error.reason}: {headline(told)}",
+        "error": headline(told),
         "class": told.cause.value,
         "targets": list(told.targets),
         "steps": [_step_data(step, error.request) for step in told.steps],
@@ -98,7 +95,8 @@ def _step_data(step: Step, request: Request) -> dict[str, object]:
             {"versions": [str(version) for version in demand.versions], "wording": demand.wording}
             for demand in step.demands
         ],
-        "text": list(_step(step, request, verbose=True)),
+        "together": step.together,
+        "text": [line.strip() for line in _step(step, request, verbose=True)],
     }
 
 
@@ -110,127 +108,85 @@ def _missing_data(missing: Missing, names: Sequence[str]) -> dict[str, object]:
         "rejected": [
             {"version": str(r.version), "why": r.why.value, "detail": r.detail} for r in missing.rejections
         ],
+        "sides": [
+            {"who": side.who, "target": side.target, "through": side.through, "wording": side.wording}
+            for side in missing.sides
+        ],
         "nearest": list(nearest(missing.name, names)) if missing.end is End.UNKNOWN else [],
         "text": list(_missing(missing, names)),
     }
 
 
-def headline(told: Explanation) -> str:
-    """The class of the failure in one clause."""
-    lacking = told.missing[-1].name if told.missing else ""
-    on = f" on {', '.join(told.targets)}" if told.targets else ""
-    match told.cause:
-        case Cause.UNKNOWN:
-            unknown = [missing.name for missing in told.missing if missing.end is End.UNKNOWN]
-            return f"there is no package {_series(unknown, 'or')}"
-        case Cause.EXCLUDED:
-            names = _names(told, Relation.BOUND)
-            return f"the project's own bound on {_series(names)} is in the way{on}"
-        case Cause.FOREIGN:
-            names = _names(told, Relation.FOREIGN)
-            return f"{_series(names)} {'does' if len(names) == 1 else 'do'} not build with dune{on}"
-        case Cause.UNAVAILABLE:
-            hidden = [s.reason for s in told.steps if s.reason.relation is Relation.UNAVAILABLE]
-            if len(hidden) == 1:
-                return f"{hidden[0].who} is not available on {_series(hidden[0].whom)}"
-            targets = [target for reason in hidden for target in reason.whom]
-            return f"no version of {hidden[0].who} is available on all of {_series(targets)}"
-        case Cause.UNUSABLE:
-            return f"{lacking} cannot be used{on}"
-        case Cause.COMPILER:
-            return f"another compiler is needed{_compiler_range(told)}{on}"
-        case Cause.RANGE:
-            asked = told.missing[-1].asked
-            such = plain(f"{lacking} {{{asked[0]}}}") if len(asked) == 1 else f"such version of {lacking}"
-            return f"there is no {such}{on}"
-        case Cause.CONFLICT:
-            return f"{_conflict(told)}{on}"
-
-
-def _names(told: Explanation, relation: Relation) -> list[str]:
-    return list(dict.fromkeys(s.reason.who for s in told.steps if s.reason.relation is relation))
-
-
-def _compiler_range(told: Explanation) -> str:
-    """Who wants which compiler: a package, for what the project wants it states itself, or else a root."""
-    wanting = [
-        step
-        for step in reversed(told.steps)
-        if step.reason.relation is Relation.NEEDS
-        and told.compilers.intersection(step.reason.whom)
-        and step.reason.who not in told.compilers
-    ]
-    for step in sorted(wanting, key=lambda step: bool(step.place))[:1]:
-        return f": {step.reason.who} wants {plain(step.demands[0].wording)}"
-    return ""
-
-
-def _conflict(told: Explanation) -> str:
-    """What cannot stand together, in one clause."""
-    for step in told.steps:
-        if step.reason.relation is Relation.CONFLICTS:
-            return f"{step.reason.who} conflicts with {_series(step.reason.whom, 'or')}"
-        if step.reason.relation is Relation.CLASS:
-            return f"{_series(step.members)} exclude each other"
-    needs = [step.reason for step in told.steps if step.reason.relation is Relation.NEEDS]
-    for missing in told.missing:
-        asking = dict.fromkeys(reason.who for reason in needs if missing.name in reason.whom)
-        return f"no version of {missing.name} is right for {_series(list(asking))}"
-    wanted = dict.fromkeys(name for step in told.steps if step.place for name in step.reason.whom)
-    return f"{_series(list(wanted))} cannot be had together" if wanted else "its parts cannot be had together"
-
-
-def derivation(error: NoAnswerError, *, verbose: bool = False) -> Iterator[str]:
-    """The steps, each in one line or several, and where they end."""
+def derivation(error: NoAnswerError, *, verbose: bool = False, columns: int = STORY_WIDTH) -> Iterator[str]:
+    """The steps, each in one line or several, and where they end: to be indented within so many columns."""
     told, request = error.explanation, error.request
     roots = {root.name for root in request.roots}
-    compiler = next((missing for missing in told.missing if missing.name == COMPILER), None)
-    # Of what packages a compiler is made is of no interest where no compiler will do.
-    hidden = frozenset() if compiler is None or verbose else told.compilers
+    lacking = {missing.name for missing in told.missing}
     for step in told.steps:
         if step.reason.relation is Relation.ASKED and roots.issuperset(step.reason.whom):
             continue  # that a root is wanted goes without saying
-        if step.reason.who not in hidden or step.reason.relation is Relation.BOUND:
-            for line in _step(step, request, verbose=verbose):
-                yield from wrapped(line)
-    if compiler is not None and compiler.candidates and hidden:
-        yield f"the compilers there are go from {compiler.candidates[-1]} to {compiler.candidates[0]}"
+        at_the_end = lacking.issuperset(step.reason.whom)
+        for line in _step(step, request, verbose=verbose, at_the_end=at_the_end):
+            yield from wrapped(line, columns - _INDENT)
     for missing in told.missing:
-        if missing.name not in hidden:
-            for line in _missing(missing, error.names):
-                yield from wrapped(line)
+        for line in _missing(missing, error.names):
+            yield from wrapped(line, columns - _INDENT)
+    if COMPILERS in (step.reason for step in told.steps) and OCAML not in lacking:
+        yield "no compiler goes with all of this"
 
 
-def wrapped(line: str) -> list[str]:
-    """``line`` in as many as it takes, the later ones indented."""
-    return textwrap.wrap(
-        line, _WIDTH, subsequent_indent="    ", break_long_words=True, break_on_hyphens=False
-    ) or [""]
+def sentences(error: NoAnswerError, *, verbose: bool = False) -> list[str]:
+    """The same for a script: one sentence a line, as long as it is."""
+    return [line.strip() for line in derivation(error, verbose=verbose, columns=sys.maxsize)]
 
 
-def _step(step: Step, request: Request, *, verbose: bool) -> Iterator[str]:
+def wrapped(line: str, width: int, most: int | None = None) -> list[str]:
+    """``line`` in as many as it takes, or the ``most``, the later ones indented; no bound is torn apart."""
+    lines = textwrap.wrap(
+        _RELATION.sub("\\1\u00a0", line),
+        width,
+        subsequent_indent="    ",
+        break_on_hyphens=False,
+        max_lines=most,
+        placeholder=" …",
+    )
+    return [line.replace("\u00a0", " ") for line in lines] or [""]
+
+
+def _step(step: Step, request: Request, *, verbose: bool, at_the_end: bool = False) -> Iterator[str]:
+    """One reason; ``at_the_end`` where it speaks of a package of which no version is left."""
     who, whom = step.reason.who, " or ".join(step.reason.whom)
     match step.reason.relation:
         case Relation.ASKED:
             wording = plain(step.demands[0].wording)
-            compiler = step.reason.whom == (COMPILER,)
-            asked = f"every project is built with {wording}" if compiler else f"{wording} is asked for"
-            yield f"the target {step.place} needs {wording}" if step.place else asked
+            yield f"the target {step.place} needs {wording}" if step.place else f"{wording} is asked for"
         case Relation.NEEDS:
-            yield from _demands(step, request, ("needs", "need"), verbose=verbose)
+            yield from _demands(step, request, ("needs", "need"), verbose=verbose, brief=at_the_end)
         case Relation.CONFLICTS:
             yield from _demands(step, request, ("conflicts with", "conflict with"), verbose=verbose)
         case Relation.BOUND:
             yield f"the project allows only {plain(step.demands[0].wording)} ({step.place})"
         case Relation.CLASS:
-            yield f"{_series(step.members)} exclude each other: they share the conflict class {whom}"
+            yield f"{series(step.members)} exclude each other: they share the conflict class {whom}"
         case Relation.UNAVAILABLE:
             fact = _fact(step, "is available", "is not available", "are not available")
-            yield f"{fact} on {_series(step.reason.whom)}"
+            yield f"{fact} on {series(step.reason.whom)}"
         case Relation.FOREIGN:
             yield _fact(step, "builds with dune", "does not build with dune", "do not build with dune")
             if step.ports:
                 yield _ports(who, step)
+        case Relation.COMPILERS:
+            yield from map(_companion, step.companions)
+
+
+def _companion(companion: Companion) -> str:
+    """What asking for something that a compiler brings, or does not, means for the version of OCaml."""
+    need, ocaml = plain(companion.need), plain(companion.ocaml)
+    if companion.whole and not companion.refused:
+        return f"{need} is for {ocaml}" if ocaml else f"no compiler goes with {need}"
+    if not ocaml:
+        return f"every compiler has {need}" if companion.refused else f"no compiler has {need}"
+    return f"compilers {'without' if companion.refused else 'with'} {need} are for {ocaml}"
 
 
 def _fact(step: Step, positive: str, one: str, several: str) -> str:
@@ -248,26 +204,47 @@ def _ports(who: str, step: Step) -> str:
     return f"{who} {newest.version}{where} does, but is not in that range"
 
 
-def _demands(step: Step, request: Request, verbs: tuple[str, str], *, verbose: bool) -> Iterator[str]:
-    """What the versions of a package ask for, those together that ask for the same."""
+def _demands(
+    step: Step, request: Request, verbs: tuple[str, str], *, verbose: bool, brief: bool = False
+) -> Iterator[str]:
+    """What the versions of a package ask for, those together that ask for the same; or in ``brief`` all."""
     who = step.reason.who
     if any(root.name == who for root in request.roots):
         wordings = " & ".join(plain(demand.wording, whole=verbose) for demand in step.demands)
         yield f"{who} {verbs[0]} {wordings} ({step.place})"
         return
-    most = len(step.demands) if verbose or len(step.demands) <= _MOST_DEMANDS else _MOST_DEMANDS - 1
-    for number, demand in enumerate(step.demands[:most]):
+    demands = step.demands
+    if not verbose and _of_the_same_version(step):
+        demands = (Demand(step.versions, f"{step.reason.whom[0]} of the same version"),)
+    elif not verbose and step.together and (brief or len(demands) > _MOST_DEMANDS):
+        demands = (Demand(step.versions, step.together),)
+    most = len(demands) if verbose or len(demands) <= _MOST_DEMANDS else _MOST_DEMANDS - 1
+    for number, demand in enumerate(demands[:most]):
         several = len(demand.versions) > 1
         versions, verb = _range(demand.versions, step.known), verbs[several]
         subject = f"  and {versions}" if number else f"{who} {versions}"
         if several and len(step.known) == len(demand.versions):
             subject, verb = f"every version of {who}", verbs[0]
         yield f"{subject} {verb} {plain(demand.wording, whole=verbose)}"
-    left = {version for demand in step.demands[most:] for version in demand.versions}
+    left = {version for demand in demands[most:] for version in demand.versions}
     if left:
         others = " or ".join(step.reason.whom)
         versions = _range(sorted(left, reverse=True), step.known)
         yield f"  and {versions} {verbs[len(left) > 1]} other versions of {others}"
+
+
+def _of_the_same_version(step: Step) -> bool:
+    """Whether each of several versions asks for just the version of its own of one other package."""
+    (name, *others) = step.reason.whom
+    return (
+        len(step.demands) > 1
+        and not others
+        and all(
+            demand.wording == f'{name} {{= "{version}"}}'
+            for demand in step.demands
+            for version in demand.versions
+        )
+    )
 
 
 def _range(versions: Sequence[Version], known: Sequence[Version]) -> str:
@@ -279,7 +256,7 @@ def _range(versions: Sequence[Version], known: Sequence[Version]) -> str:
             runs.append(list(group))
     if len(runs) > _MOST_DEMANDS or not runs:
         return f"{_run(versions)} ({len(versions)} of them)" if len(versions) > 1 else str(versions[0])
-    return _series([_run(run) for run in reversed(runs)])
+    return series([_run(run) for run in reversed(runs)])
 
 
 def _run(versions: Sequence[Version]) -> str:
@@ -288,27 +265,41 @@ def _run(versions: Sequence[Version]) -> str:
     return f"{versions[-1]} to {versions[0]}"
 
 
-def _series(words: Sequence[str], joint: str = "and") -> str:
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} {joint} {words[-1]}"
-
-
 def _missing(missing: Missing, names: Sequence[str]) -> Iterator[str]:
     match missing.end:
         case End.UNKNOWN:
-            near = nearest(missing.name, names)
-            told = f"; the nearest names are {_series(near)}" if len(near) > 1 else ""
-            told = f"; the nearest name is {near[0]}" if len(near) == 1 else told
-            yield f"no repository has a package {missing.name}{told}"
+            yield _unknown(missing.name, names)
         case End.ABSENT if not missing.rejections:
             yield _absent(missing)
-        case End.APART if not missing.rejections:
-            yield f"no version of {missing.name} meets {'both' if len(missing.asked) == 2 else 'all of this'}"
+        case End.NO_COMPILER:
+            yield _nearest_compilers(missing)
+        case End.APART if not missing.rejections and len(missing.sides) != 1:
+            yield f"no version of {missing.name} meets {'both' if len(missing.sides) == 2 else 'all of this'}"
     rejections = sorted(missing.rejections, key=lambda rejection: (rejection.why.name, rejection.detail))
     for (why, detail), group in groupby(rejections, key=lambda rejection: (rejection.why, rejection.detail)):
         versions = sorted((rejection.version for rejection in group), reverse=True)
         yield f"{missing.name} {_run(versions)} {why.value}" + (f": {detail}" if detail else "")
+
+
+def _unknown(name: str, names: Sequence[str]) -> str:
+    package = package_of_library(name, names)
+    if package:
+        return f"{name} is a library of the package {package}"
+    if comes_with_ocaml(name):
+        return f"{name} is a library that comes with OCaml: opam has no package for it"
+    near = nearest(name, names)
+    told = f"; the nearest names are {series(near)}" if len(near) > 1 else ""
+    told = f"; the nearest name is {near[0]}" if len(near) == 1 else told
+    return f"no repository has a package {name}{told}"
+
+
+def _nearest_compilers(missing: Missing) -> str:
+    """Where the compilers are, of which none is for a version in range."""
+    below, above = missing.near
+    if below and above:
+        return f"the nearest versions of ocaml that compilers exist for are {below} and {above}"
+    newest = "newest" if below else "oldest"
+    return f"the {newest} version of ocaml that a compiler exists for is {below or above}"
 
 
 def _absent(missing: Missing) -> str:
@@ -328,9 +319,16 @@ def _hint(error: NoAnswerError, shown: Sequence[Repair], options: str) -> str:
     if len(numbers) == 1:
         return f"mono lock{options} --apply {numbers[0]} makes change {numbers[0]}, and locks"
     if numbers:
-        return f"mono lock{options} --apply N makes change N, and locks; N is {_series(numbers, 'or')}"
+        return f"mono lock{options} --apply N makes change N, and locks; N is {series(numbers, 'or')}"
     if error.repairs:
         return ""
+    unknown = [m.name for m in error.explanation.missing if m.end is End.UNKNOWN]
+    of_ocaml = [name for name in unknown if comes_with_ocaml(name)]
+    if of_ocaml:
+        return f"drop {series(of_ocaml)}: whoever has OCaml has it"
+    for name in unknown:
+        if package := package_of_library(name, error.names):
+            return f"write {package} for {name}"
     if error.explanation.cause is Cause.UNKNOWN:
         return f"are all repositories that the project needs in {FILE}?"
     newer = "" if options else "; mono lock --upgrade looks for newer packages"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _CONDITION = re.compile(r"(?P<name>[^\s{}()|&]+) \{(?P<bounds>[^{}]*)\}")
 _FILTER = re.compile(r"(?:^|[&|(!?]) *[A-Za-z?]")
@@ -31,3 +32,10 @@ def _shortened(text: str) -> str:
     if len(parts) <= 4:
         return text
     return " | ".join((*parts[:2], f"… {len(parts) - 3} more", parts[-1]))
+
+
+def series(words: Sequence[str], joint: str = "and") -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {joint} {words[-1]}"

@@ -49,6 +49,7 @@ class LazyGroup(click.Group):
         if cmd_name not in self.commands:
             command: click.Command = _module(cmd_name).command
             command.params.extend(global_options(hidden=True))
+            command.epilog = "Options that every command takes: mono --help"
             self.add_command(command)
         return self.commands[cmd_name]
 

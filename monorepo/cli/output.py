@@ -1,13 +1,64 @@
-"""Data on stdout: JSON for scripts, tables for people."""
+"""What people and scripts read: lines and tables for the first, JSON for the others.
+
+Lines are folded between words to the width of the terminal that they go to. Where there is none they stay
+whole, so that they can be searched; only the story of a failure, which has so many lines at most, is folded
+there as well.
+"""
 
 from __future__ import annotations
 
 import json
-import shutil
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import click
+
+STORY_WIDTH = 100
+"""Columns of a failure's story where there is no terminal."""
+
+_NARROWEST = 40
+_LEAST_LAST = 36
+"""Columns that the last one of a table takes at least, or it goes below its row."""
+
+
+def width(descriptor: int) -> int | None:
+    """The columns of the terminal there (1 stdout, 2 stderr), None where there is none."""
+    if not os.isatty(descriptor):
+        return None
+    columns = os.get_terminal_size(descriptor).columns  # 0 where the terminal does not know
+    return max(columns, _NARROWEST) if columns else None
+
+
+def story_width(descriptor: int) -> int:
+    """The columns to which the story of a failure is folded."""
+    return width(descriptor) or STORY_WIDTH
+
+
+def fold(text: str, columns: int | None, indent: str = "    ") -> list[str]:
+    """The lines of ``text``, which may be styled, each in as many as it takes; the later ones are indented.
+
+    A word that is too long for a line has one of its own, and is not broken.
+    """
+    return [part for line in text.split("\n") for part in _folded(line, columns, indent)]
+
+
+def _folded(line: str, columns: int | None, indent: str) -> list[str]:
+    if columns is None or len(click.unstyle(line)) <= columns:
+        return [line]
+    content = line.lstrip(" ")
+    margin = line[: len(line) - len(content)]
+    first, *words = content.split(" ")
+    lines, length = [margin + first], len(margin) + len(click.unstyle(first))
+    for word in words:
+        size = len(click.unstyle(word))
+        if length + 1 + size <= columns:
+            lines[-1] += f" {word}"
+            length += 1 + size
+        else:
+            lines.append(f"{margin}{indent}{word}")
+            length = len(margin) + len(indent) + size
+    return lines
 
 
 def print_json(value: object) -> None:
@@ -15,33 +66,42 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def folded(parts: Sequence[str], sign: str, before: str = "") -> str:
-    """Parts in a row with a sign between them: folded to a terminal's width, elsewhere on one line."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+def print_line(line: str, *, styled: bool) -> None:
+    """One line of data for people, folded."""
+    click.echo("\n".join(fold(line, width(1))), color=styled)
+
+
+def row_of(parts: Sequence[str], sign: str, before: str = "") -> list[str]:
+    """Parts in a row with a sign between them, folded between parts."""
+    columns = width(1)
     lines = [before + parts[0]]
     for part in parts[1:]:
         lines[-1] += sign
-        if width is None or len(lines[-1]) + 1 + len(part) + len(sign) <= width:
+        if columns is None or len(lines[-1]) + 1 + len(part) + len(sign) <= columns:
             lines[-1] += f" {part}"
         else:
             lines.append(f"    {part}")
-    return "\n".join(lines)
+    return lines
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, styled: bool) -> None:
-    """Columns side by side: folded to a terminal's width, elsewhere one row a line, whatever its length."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    """Columns side by side; where a terminal is too narrow the last is folded, or put below each row."""
+    for number, line in enumerate(table_lines([tuple(header), *map(tuple, rows)], width(1))):
+        click.echo(click.style(line, bold=True) if number == 0 else line, color=styled)
 
-    terminal = sys.stdout.isatty()
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for name in header:
-        table.add_column(name, overflow="fold", no_wrap=not terminal)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    width = None if terminal else sum(max(map(len, column)) + 2 for column in zip(header, *rows, strict=True))
-    console = Console(width=width, highlight=False, color_system="standard" if styled else None)
-    with console.capture() as captured:
-        console.print(table)
-    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()), color=styled)
+
+def table_lines(rows: Sequence[tuple[str, ...]], columns: int | None) -> Iterator[str]:
+    """The lines of such a table on a terminal of so many columns; None where there is none."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    start = sum(size + 2 for size in widths[:-1])
+    room = sys.maxsize if columns is None else columns - start
+    beside = widths[-1] <= room or room >= _LEAST_LAST
+    for *others, last in rows:
+        cells = "".join(cell.ljust(size + 2) for cell, size in zip(others, widths[:-1], strict=True))
+        if beside:
+            first, *below = fold(last, room, "")
+            yield (cells + first).rstrip()
+            yield from (" " * start + line for line in below)
+        else:
+            yield cells.rstrip()
+            yield from (f"    {line}" for line in fold(last, columns and columns - 4, "") if line)

@@ -10,19 +10,20 @@ from monorepo.repairing import by_hand
 from solver.edit import Edit, Kind
 from solver.repair import Repair
 
-_WIDTH = 94
+_INDENT = 2
 
 
-def repair_lines(repairs: Sequence[Repair], most: int, whole: str) -> tuple[list[str], int]:
+def repair_lines(repairs: Sequence[Repair], most: int, whole: str, columns: int) -> tuple[list[str], int]:
     """A numbered list below the line that introduces it, and how many repairs it shows, at least one.
 
-    Nothing where there is none. ``whole`` is the command to name where that takes more than ``most`` lines.
+    Nothing where there is none. ``whole`` is the command to name where that takes more than ``most`` lines of
+    so many ``columns``.
     """
     if not repairs:
         return [], 0
     lines = ["what would help:" if len(repairs) == 1 else "any of these would help:"]
     for number, repair in enumerate(repairs, 1):
-        told = _told(number, repair)
+        told = _told(number, repair, columns)
         room = most - len(lines) - (1 if number < len(repairs) else 0)
         if len(told) > room:
             if number == 1:
@@ -33,13 +34,13 @@ def repair_lines(repairs: Sequence[Repair], most: int, whole: str) -> tuple[list
     return lines, len(repairs)
 
 
-def _told(number: int, repair: Repair) -> list[str]:
+def _told(number: int, repair: Repair, columns: int) -> list[str]:
     lines = []
     for position, edit in enumerate(repair.edits):
         mark = f"  {number}. " if position == 0 else "     and "
         lines += textwrap.wrap(
             in_words(edit),
-            _WIDTH,
+            columns - _INDENT,
             initial_indent=mark,
             subsequent_indent="     ",
             break_on_hyphens=False,
@@ -95,5 +96,5 @@ def _bound_in_words(edit: Edit) -> str:
     if after in ("", edit.name):
         return f"drop the bound {before}"
     change = f"ask for {after} instead of {before}"
-    prereleases = [text for text in map(str, edit.versions) if "~" in text]
+    prereleases = [text for text in map(str, edit.versions) if "~" in text and f'"{text}"' in edit.after]
     return f"allow the prerelease {' and '.join(prereleases)}: {change}" if prereleases else change

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import click
 
 from monorepo.cli.group import NoSuchCommandError, mono
+from monorepo.cli.output import print_json
 from monorepo.cli.settings import Settings
-from monorepo.cli.words import as_expected, error_text
+from monorepo.cli.words import FaultError, error_data, error_text, told_in_words
 from monorepo.errors import MonoError
 
 DONE, FAILED, MISUSED, FAULT, INTERRUPTED, UNREAD = 0, 1, 2, 70, 130, 141
@@ -25,14 +26,7 @@ def run(arguments: Sequence[str] | None, command: click.Command = mono) -> int:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     settings = Settings(os.environ)
     try:
-        status = command.main(arguments, prog_name="mono", standalone_mode=False, obj=settings)
-        sys.stdout.flush()
-    except click.UsageError as error:
-        _tell_misuse(error, settings)
-        return MISUSED
-    except click.ClickException as error:
-        settings.talk().complain(error_text(MonoError(error.format_message()), settings.directory))
-        return FAILED
+        return _run(arguments, command, settings)
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except SystemExit as ended:
@@ -42,13 +36,32 @@ def run(arguments: Sequence[str] | None, command: click.Command = mono) -> int:
         # Python flushes once more at its end: give it somewhere to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNREAD
+
+
+def _run(arguments: Sequence[str] | None, command: click.Command, settings: Settings) -> int:
+    try:
+        status = command.main(arguments, prog_name="mono", standalone_mode=False, obj=settings)
+        sys.stdout.flush()
+    except click.UsageError as error:
+        _tell_misuse(error, settings)
+        return MISUSED
+    except (BrokenPipeError, click.Abort):
+        raise
     except Exception as error:
-        if settings.debug:
-            settings.talk().complain(traceback.format_exc().rstrip())
-        expected = as_expected(error, settings.directory, verbose=settings.verbose)
-        settings.talk().complain(error_text(expected or _fault(error), settings.directory))
-        return FAILED if expected else FAULT
+        return _tell_failure(error, settings)
     return status if isinstance(status, int) else DONE
+
+
+def _tell_failure(error: Exception, settings: Settings) -> int:
+    talk = settings.talk()
+    if settings.debug:
+        talk.complain(traceback.format_exc().rstrip())
+    told = told_in_words(error, settings)
+    if settings.as_json:
+        print_json(error_data(error, told, settings.directory))
+        sys.stdout.flush()
+    talk.complain(error_text(told, settings.directory))
+    return FAULT if isinstance(told, FaultError) else FAILED
 
 
 def _tell_misuse(error: click.UsageError, settings: Settings) -> None:
@@ -67,9 +80,3 @@ def _tell_misuse(error: click.UsageError, settings: Settings) -> None:
         hint = error.hint
     told = MonoError(f"{reason[:1].lower()}{reason[1:]}", hint=hint)
     settings.talk().complain(error_text(told, settings.directory))
-
-
-def _fault(error: Exception) -> MonoError:
-    words = " ".join(str(error).split())
-    told = f"{type(error).__name__}: {words}" if words else type(error).__name__
-    return MonoError(f"mono itself failed: {told}; please report this with what --debug adds")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -15,7 +16,12 @@ from monorepo.cli.talk import Talk
 
 @dataclass(slots=True)
 class Settings:
-    """What the user set for this run; `main` makes one, the options fill it in."""
+    """What the user set for this run; `run` makes one, the options fill it in.
+
+    Args:
+        as_json: data is asked for as JSON, and so is what goes wrong.
+        lock_options: those given to ``mono lock``, each after a blank: what is to be done next has them too.
+    """
 
     environment: Mapping[str, str]
     directory: Path = Path()
@@ -24,6 +30,8 @@ class Settings:
     verbose: bool = False
     color: str = "auto"
     debug: bool = False
+    as_json: bool = False
+    lock_options: str = ""
 
     @property
     def cache(self) -> Path:
@@ -49,6 +57,19 @@ def settings_of(context: click.Context) -> Settings:
     settings = context.find_object(Settings)
     assert settings is not None  # `run` puts them there
     return settings
+
+
+def json_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option ``--json`` of a command, which takes it as ``as_json``; ``text`` is its help.
+
+    With it a failure is told on stdout too, as one document: see `monorepo.cli.words.error_data`.
+    """
+
+    def remember(context: click.Context, _parameter: click.Parameter, value: bool) -> bool:
+        settings_of(context).as_json = value
+        return value
+
+    return click.option("--json", "as_json", is_flag=True, callback=remember, help=text)
 
 
 def global_options(*, hidden: bool) -> list[click.Parameter]:

@@ -11,10 +11,13 @@ from contextlib import contextmanager
 import click
 
 from monorepo.cli.causes import cause_lines
+from monorepo.cli.formulas import series
 from monorepo.lock.causes import Cause, Causes
 from monorepo.lock.difference import Difference
 from monorepo.lock.model import Kind, Lock, LockedPackage, LockedRepository
+from monorepo.manifest import FILE
 from monorepo.repository_url import ARCHIVE_SUFFIXES
+from solver.vanished import Vanished
 
 _TOLD_ONE_BY_ONE = 3
 
@@ -55,6 +58,17 @@ def apart_lines(lock: Lock) -> Iterator[str]:
         if len(versions) > 1:
             told = ", ".join(f"{package.version} for {' '.join(package.used_for)}" for package in versions)
             yield f"no one version of {name} will do for all targets: {told}"
+
+
+def left_out_line(vanished: Vanished) -> str:
+    """What a root would need if a variable had a value, and how to give it one."""
+    names, more = list(vanished.names), len(vanished.names) - _TOLD_ONE_BY_ONE
+    are = "is" if len(names) == 1 else "are"
+    if more > 1:
+        names[_TOLD_ONE_BY_ONE:] = [f"{more} more"]
+    have = "variable {} has" if len(vanished.variables) == 1 else "variables {} have"
+    why = f"as the {have.format(series(vanished.variables))} no value"
+    return f"{vanished.place}: {series(names)} {are} left out, {why}; {FILE} can give one under [variables]"
 
 
 def change_lines(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from monorepo.cli.output import fold, width
+
 if TYPE_CHECKING:
     from monorepo.fetch.progress import Progress
 
@@ -25,24 +27,27 @@ class Talk:
     def say(self, text: str) -> None:
         """Tell what was done."""
         if not self.quiet:
-            self._write(text)
+            self._tell(text)
 
     def detail(self, text: str) -> None:
         """Tell what only a curious user wants to know."""
         if self.verbose and not self.quiet:
-            self._write(self.faint(text))
+            self._write("\n".join(map(self.faint, fold(text, width(2)))))
 
     def warn(self, text: str) -> None:
         """Tell what stops nothing, but may surprise."""
         if not self.quiet:
-            self._write(f"{click.style('warning:', fg='yellow', bold=True)} {text}")
+            self._tell(f"{click.style('warning:', fg='yellow', bold=True)} {text}")
 
     def complain(self, text: str) -> None:
-        """Tell an error, however quiet the user wants it."""
+        """Tell an error, in lines as they are, however quiet the user wants it."""
         self._write(text)
 
     def faint(self, text: str) -> str:
         return click.style(text, dim=True)
+
+    def _tell(self, text: str) -> None:
+        self._write("\n".join(fold(text, width(2))))
 
     def _write(self, text: str) -> None:
         click.echo(text, err=True, color=self.color)

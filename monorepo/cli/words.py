@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from monorepo.cli.output import fold, width
+from monorepo.cli.settings import Settings
 from monorepo.errors import MonoError, UnsolvableError
 
 _LINE = re.compile(r"(?P<file>[^\n:]+):(?P<line>[0-9]+)(?::[0-9]+)?")
+
+
+@dataclass
+class ReportedError(Exception):
+    """A failure of which a script is told more: ``data``, beside what it is told of every failure."""
+
+    told: MonoError
+    data: Mapping[str, object]
+
+
+class FaultError(MonoError):
+    """mono itself failed."""
+
+    code = "fault"
 
 
 def error_text(error: MonoError, folder: Path) -> str:
@@ -18,11 +35,29 @@ def error_text(error: MonoError, folder: Path) -> str:
     return "\n".join(_lines(error, folder))
 
 
-def as_expected(error: Exception, folder: Path, *, verbose: bool = False) -> MonoError | None:
-    """``error`` as one that can be told in words, whichever room it is from; None for a fault of mono's.
+def error_data(error: Exception, told: MonoError, folder: Path) -> dict[str, object]:
+    """``error``, which is ``told`` in words, for a script: the same keys always, and more of some kinds.
 
-    ``folder`` is the project's.
+    ``error`` is the reason in one sentence, ``code`` the kind of failure, ``place`` and ``hint`` are empty
+    where there is none, ``details`` are further lines.
     """
+    from monorepo.cli.explanation import as_data, sentences
+    from monorepo.lock.answer import NoAnswerError
+
+    data: dict[str, object] = {
+        "error": told.reason,
+        "code": told.code,
+        "place": told.place,
+        "hint": told.hint,
+        "details": [click.unstyle(line) for line in told.details],
+    }
+    if isinstance(error, NoAnswerError):
+        return data | {"details": sentences(error, verbose=True)} | as_data(error, folder)
+    return data | dict(error.data) if isinstance(error, ReportedError) else data
+
+
+def told_in_words(error: Exception, settings: Settings) -> MonoError:
+    """``error`` as one that can be told in words, whichever room it is from; `FaultError` for any other."""
     from builder.errors import BuilderError
     from overlays.errors import OpamSyntaxError, PackageUnreadable, RepositoryUnreadable
 
@@ -30,9 +65,12 @@ def as_expected(error: Exception, folder: Path, *, verbose: bool = False) -> Mon
         case UnsolvableError():
             from monorepo.cli.explanation import in_words
 
-            return in_words(error, folder, verbose=verbose)
+            folder, options = settings.directory, settings.lock_options
+            return in_words(error, folder, verbose=settings.verbose, options=options)
         case MonoError():
             return error
+        case ReportedError():
+            return error.told
         case OpamSyntaxError():
             place = f"{error.place}:{error.line}:{error.column}"
             return MonoError(error.reason, place, details=(error.source_line,))
@@ -40,17 +78,22 @@ def as_expected(error: Exception, folder: Path, *, verbose: bool = False) -> Mon
             return MonoError(str(error))
         case BuilderError():
             return MonoError(error.reason, error.place, error.hint, error.details)
+        case click.ClickException():
+            return MonoError(error.format_message())
         case OSError():
             return MonoError(error.strerror or str(error), str(error.filename or ""))
         case _:
-            return None
+            words = " ".join(str(error).split())
+            told = f"{type(error).__name__}: {words}" if words else type(error).__name__
+            return FaultError(f"mono itself failed: {told}; please report this with what --debug adds")
 
 
 def _lines(error: MonoError, folder: Path) -> Iterator[str]:
-    yield f"{click.style('error:', fg='red', bold=True)} {error}"
+    columns = width(2)
+    yield from fold(f"{click.style('error:', fg='red', bold=True)} {error}", columns)
     yield from (f"  {line}" for line in error.details or _source_line(error.place, folder))
     if error.hint:
-        yield f"{click.style('hint:', fg='cyan', bold=True)} {error.hint}"
+        yield from fold(f"{click.style('hint:', fg='cyan', bold=True)} {error.hint}", columns)
 
 
 def _source_line(place: str, folder: Path) -> tuple[str, ...]:

@@ -30,9 +30,10 @@ from solver.certificate import Violation
 from solver.optimise import solve
 from solver.package import Package
 from solver.replay import replay
-from solver.request import Request, Restriction
+from solver.request import Request
 from solver.solution import Solution, Unsolvable
 from solver.universe import PackageIndex, Rejection, Universe, Unreadable, Why, build_universe
+from solver.vanished import Vanished, vanished
 
 if TYPE_CHECKING:
     from solver.explanation import Explanation
@@ -47,6 +48,8 @@ class NoAnswerError(UnsolvableError):
         request: what is asked, of the packages of ``index``.
         names: of all packages there are.
         single: whether each package was to have one version on all targets, which is only a wish.
+
+    ``where`` says of which state of the repositories this is so, if not of the one that is locked from.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class NoAnswerError(UnsolvableError):
         self.index = index
         self.names = names
         self.single = single
+        self.where = ""
 
     @cached_property
     def relaxation(self) -> Relaxation:
@@ -67,7 +71,7 @@ class NoAnswerError(UnsolvableError):
     @cached_property
     def explanation(self) -> Explanation:
         """The smallest set of reasons that clash."""
-        from solver.explanation import explanation_of
+        from solver.story import explanation_of
 
         return explanation_of(self.relaxation)
 
@@ -80,12 +84,21 @@ class NoAnswerError(UnsolvableError):
 
 
 @dataclass(frozen=True, slots=True)
+class Unheard:
+    """A name in mono.toml that no repository has, the nearest names, and the file and line."""
+
+    name: str
+    near: tuple[str, ...]
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A certified lock, its text, and files to keep beside it by sha256.
 
     ``unreadable`` are versions of its packages that were passed over; ``apart`` tells, where some packages
-    have several versions, why one will not do; ``unheard`` are bounds of the project on names that no
-    repository has, with the nearest names.
+    have several versions, why one will not do; ``unheard`` are names in mono.toml that no repository has;
+    ``left_out`` is what the roots would need with other variables.
     """
 
     lock: Lock
@@ -93,7 +106,8 @@ class Answer:
     files: Mapping[str, bytes]
     unreadable: tuple[Rejection, ...]
     apart: NoAnswerError | None = None
-    unheard: tuple[tuple[Restriction, tuple[str, ...]], ...] = ()
+    unheard: tuple[Unheard, ...] = ()
+    left_out: tuple[Vanished, ...] = ()
 
 
 class OpenProject:
@@ -144,8 +158,15 @@ class OpenProject:
         apart = None
         if solution.several():
             apart = NoAnswerError(self.project.request, self.index, self.stack.names(), single=True)
-        unheard = tuple(self._unheard())
-        return Answer(canonical(lock), text, composed.files, tuple(unreadable), apart, unheard)
+        return Answer(
+            canonical(lock),
+            text,
+            composed.files,
+            tuple(unreadable),
+            apart,
+            tuple(self._unheard()),
+            vanished(self.project.request),
+        )
 
     def choose(self, request: Request) -> tuple[Universe, Solution]:
         """What there is to choose for ``request``, the project's own or another, and the best choice.
@@ -184,14 +205,15 @@ class OpenProject:
         other.commits = {**self.commits, setting.name: commit}
         return other
 
-    def _unheard(self) -> Iterator[tuple[Restriction, tuple[str, ...]]]:
-        """Bounds on what nobody has: they hold of nothing, and are misspelt more often than not."""
+    def _unheard(self) -> Iterator[Unheard]:
+        """Names in mono.toml that nobody has: they are misspelt more often than not."""
         roots = {root.name for root in self.project.roots}
-        for bound in self.project.request.restrictions:
-            if bound.name not in roots and not self.index.packages(bound.name):
+        bounds = ((bound.name, bound.place) for bound in self.project.request.restrictions)
+        for name, place in (*bounds, *self.project.named):
+            if name not in roots and not self.index.packages(name):
                 from solver.spelling import nearest
 
-                yield bound, nearest(bound.name, self.stack.names())
+                yield Unheard(name, nearest(name, self.stack.names()), place)
 
     def _checked(self, lock: Lock) -> str:
         """The text of a lock; one that breaks the metadata, or that could not be read again, is refused."""

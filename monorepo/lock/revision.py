@@ -36,7 +36,8 @@ def _committed(folder: Path, revision: str, git: Git) -> bytes:
     try:
         return git.committed(folder, revision, FILE)
     except RepositoryError as error:
-        raise LockError(
-            f"{revision} is no file, and git has no lock of that revision: {error.reason}",
-            hint="name a lock file, or a revision at which the lock was committed",
-        ) from error
+        reason = error.reason if revision == "HEAD" else f"{revision} is no lock file, and {error.reason}"
+        raise LockError(reason, hint=error.hint or _HINT, details=error.details) from error
+
+
+_HINT = f"mono diff OLD NEW takes lock files, and revisions at which {FILE} was committed"

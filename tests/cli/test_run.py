@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 import pytest
 
+from monorepo.cli.group import mono
 from monorepo.cli.run import run
+from monorepo.cli.settings import json_option
 from monorepo.cli.words import error_text
 from monorepo.errors import FetchError
 from overlays.errors import OpamSyntaxError, RepositoryUnreadable
@@ -45,6 +48,60 @@ def test_endings(error: BaseException, status: int, told: str, capsys: pytest.Ca
     captured = capsys.readouterr()
     assert captured.err == told
     assert captured.out == ""
+
+
+OF_EVERY_FAILURE = ["error", "code", "place", "hint", "details"]
+
+
+@pytest.mark.parametrize(("error", "status", "told"), ENDINGS, ids=[type(row[0]).__name__ for row in ENDINGS])
+def test_a_failure_is_one_document_with_json(
+    error: BaseException, status: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = json_option("As JSON.")(click.command("mono")(lambda as_json: raising(error)()))
+    assert run(["--json"], command) == status
+    captured = capsys.readouterr()
+    assert captured.err == told
+    if isinstance(error, Exception):
+        assert list(json.loads(captured.out)) == OF_EVERY_FAILURE
+    else:
+        assert captured.out == ""
+
+
+MORE = {"pull": ("--check",)}
+"""What --json goes with alone."""
+
+
+def _commands_with_json() -> Iterator[str]:
+    context = click.Context(mono)
+    for name in mono.list_commands(context):
+        command = mono.get_command(context, name)
+        assert command is not None
+        if any("--json" in parameter.opts for parameter in command.params):
+            yield name
+
+
+@pytest.mark.parametrize("name", list(_commands_with_json()))
+def test_every_command_with_json_fails_with_one_document(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a folder where there is nothing to work with but a broken mono.toml."""
+    (tmp_path / "mono.toml").write_text("what?", encoding="utf-8")
+    command = mono.get_command(click.Context(mono), name)
+    assert command is not None
+    arguments = [
+        "x" for parameter in command.params if isinstance(parameter, click.Argument) and parameter.required
+    ]
+    options = ["-C", str(tmp_path), "--cache-dir", str(tmp_path / "cache")]
+    status = run([*options, name, "--json", *MORE.get(name, ()), *arguments])
+    captured = capsys.readouterr()
+    told = json.loads(captured.out)
+    if name == "status":
+        assert status == 0  # it tells of whatever is wrong
+        return
+    assert status == 1
+    assert list(told)[:5] == OF_EVERY_FAILURE
+    assert told["error"] in captured.err
+    assert told["hint"] in captured.err
 
 
 def test_what_a_file_holds_cannot_command_the_terminal(tmp_path: Path) -> None:

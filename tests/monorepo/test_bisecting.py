@@ -169,7 +169,7 @@ def test_a_good_commit_without_answer_is_told(history: History) -> None:
     history.commit({"absent.1": library()})
     with pytest.raises(NoAnswerError) as failure:
         history.bisect(good=history.commits[0])
-    assert history.commits[0][:12] in failure.value.reason
+    assert failure.value.where == f"at the good commit {history.commits[0][:12]}"
     assert failure.value.hint == "choose another commit with --good"
 
 

@@ -97,7 +97,9 @@ def test_who_looked_for_newer_packages_is_not_told_to(
 def _as_json(place: Place, capfd: pytest.CaptureFixture[str]) -> dict[str, Any]:
     assert place.mono("lock", "--json") == 1
     data: dict[str, Any] = json.loads(capfd.readouterr().out)
-    assert list(data) == ["error", "class", "targets", "steps", "missing", "repairs"]
+    of_every_failure = ["error", "code", "place", "hint", "details"]
+    assert list(data) == [*of_every_failure, "class", "targets", "steps", "missing", "repairs"]
+    assert all(line == line.strip() for step in data["steps"] for line in step["text"])
     return data
 
 

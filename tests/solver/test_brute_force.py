@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solver.certificate import certify
-from solver.explanation import explain
 from solver.formula import AllOf, AnyOf, Comparison, Dependency, Text, Variable
 from solver.nature import Nature
 from solver.optimise import solve
@@ -23,6 +22,7 @@ from solver.problem import WISHES
 from solver.replay import replay
 from solver.request import Platform, Preferences, Request
 from solver.solution import Choice, Solution, Unsolvable
+from solver.story import explain
 from solver.universe import Candidate, Universe, build_universe
 from solver.version import Version
 from tests.solver.test_solve import REPO, locked

@@ -13,7 +13,7 @@ from solver.solution import Solution
 from solver.universe import build_universe
 from tests.solver.worlds import DUNE, World, bound, dependency, package, request, root
 
-PLACES = {("app", "lib"): "app.opam:5"}
+PLACES = {("app", "lib"): "app.opam:5", ("app", "base"): "app.opam:7"}
 
 
 def held(name: str, roots: tuple[Package, ...], *packages: Package, **fields: object) -> str | None:
@@ -22,12 +22,11 @@ def held(name: str, roots: tuple[Package, ...], *packages: Package, **fields: ob
     solution = solve(universe)
     assert isinstance(solution, Solution)
     taken = next(choice.candidate.version for choice in solution.choices if choice.candidate.name == name)
-    told = [
-        Holdings(universe, solution, number).of(name, taken)
-        for number in range(len(universe.request.platforms))
-    ]
-    lines = [f"{h.version}: {holding_words(h, name, PLACES)}" for h in told if h is not None]
-    return lines[-1] if lines else None
+    newest = max(package.version for package in packages if package.name == name and not package.avoided)
+    if newest == taken:
+        return None
+    told = [Holdings(universe, solution, n).of(name, newest) for n in range(len(universe.request.platforms))]
+    return f"{newest}: {holding_words(told[-1], name, PLACES)}"
 
 
 LIB = (package("lib.1"), package("lib.2"))
@@ -48,7 +47,12 @@ CASES = {
     "it needs a newer one": (
         (root("lib", "base < 5"),),
         (package("lib.1"), package("lib.2", "base >= 5"), package("base.4"), package("base.5")),
-        "2: needs base >= 5, not 4",
+        "2: needs base >= 5, and app needs base < 5 (app.opam:7)",
+    ),
+    "it needs an older one": (
+        (root("lib", "base"),),
+        (package("lib.1"), package("lib.2", "base < 5"), package("base.4"), package("base.5")),
+        "2: needs base < 5, not 5",
     ),
     "it needs one of several": (
         (root("lib", "base < 5"),),
@@ -73,7 +77,7 @@ CASES = {
     "it is to be avoided": (
         (root("lib"),),
         (package("lib.1"), package("lib.2", flags=frozenset({"avoid-version"}))),
-        "2: flagged avoid-version",
+        None,
     ),
     "the newest is to be avoided, and another is held": (
         (root("lib < 2"),),
@@ -99,6 +103,47 @@ CASES = {
         ),
         "2: conflicts with other 1",
     ),
+    "what it would itself move is no reason": (
+        (root("lib", "git"),),
+        (
+            *(package(f"lib.{n}", f"core = {n}") for n in (1, 2)),
+            *(package(f"core.{n}", f"plugin = {n}") for n in (1, 2)),
+            *(package(f"plugin.{n}", f"lib = {n}") for n in (1, 2)),
+            package("git.3", "core < 2"),
+        ),
+        "2: needs core = 2, and git 3 needs core < 2",
+    ),
+    "its own older version is no reason": (
+        (root("lib", "other"),),
+        (
+            *(package("lib.1", "base < 2"), package("lib.2", "base >= 2")),
+            *(package("base.1"), package("base.2"), package("other.3", "base < 2")),
+        ),
+        "2: needs base >= 2, and other 3 needs base < 2",
+    ),
+    "a package that is held back itself": (
+        (root("lib", "git"),),
+        (
+            *LIB,
+            package("plugin.1", "lib < 2"),
+            package("plugin.2", "core"),
+            package("core.1"),
+            package("git.3", "plugin < 2"),
+        ),
+        "2: plugin 1 needs lib < 2",
+    ),
+    "another moves along, and what it then needs is older": (
+        (root("lib", "base", "mid"),),
+        (
+            package("lib.1"),
+            package("lib.2", "mid >= 2"),
+            package("mid.1"),
+            package("mid.2", "base < 2"),
+            package("base.1"),
+            package("base.2"),
+        ),
+        None,
+    ),
     "it goes with what would be older, by a long way": (
         (root("lib", "base"),),
         (
@@ -110,6 +155,14 @@ CASES = {
             package("base.6"),
         ),
         "2: does not go with base 6",
+    ),
+    "it goes only with what is to be avoided": (
+        (root("lib"),),
+        (
+            *(package("lib.1"), package("lib.2", "mid"), package("mid.1", "new")),
+            package("new.1", flags=frozenset({"deprecated"})),
+        ),
+        "2: goes only with new 1, flagged deprecated",
     ),
     "it needs what is to be avoided": (
         (root("lib"),),
@@ -139,6 +192,13 @@ def test_the_reason_is_told(
 def test_a_bound_of_the_project_is_told_with_its_line() -> None:
     restriction = Restriction("lib", bound("< 2"), "lib {< 2}", "mono.toml:4")
     assert held("lib", (root("lib"),), *LIB, restrictions=(restriction,)) == "2: lib < 2 (mono.toml:4)"
+
+
+def test_a_bound_of_the_project_on_what_it_needs_is_told_with_its_line() -> None:
+    restriction = Restriction("base", bound("< 2"), "base {< 2}", "mono.toml:4")
+    packages = (package("lib.1"), package("lib.2", "base >= 2"), package("base.1"), package("base.2"))
+    told = held("lib", (root("lib", "base"),), *packages, restrictions=(restriction,))
+    assert told == "2: needs base >= 2, and the project allows only base < 2 (mono.toml:4)"
 
 
 def test_one_target_may_hold_all_others_back() -> None:

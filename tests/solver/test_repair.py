@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from overlays.notation import write
 from solver.conflict import smallest_clash
 from solver.edit import Edit, Kind, eased, edited
-from solver.explanation import Cause, End, explain, explanation_of
+from solver.explanation import Cause, End
 from solver.formula import Comparison, Text, Variable
 from solver.optimise import is_solvable, solve
 from solver.package import Package
@@ -22,6 +22,7 @@ from solver.repair import MOST_REPAIRS, Repair, repairs
 from solver.request import Platform, Request, Restriction
 from solver.solution import Solution, Unsolvable
 from solver.spelling import nearest
+from solver.story import explain, explanation_of
 from solver.universe import build_universe
 from solver.version import Version
 from tests.solver.worlds import DUNE, World, bound, dependency, package, request, root

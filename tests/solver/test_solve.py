@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 import pytest
 
 from solver.certificate import Locked, certify
-from solver.explanation import Relation, explain
 from solver.formula import AllOf, Comparison, Dependency, Text, Variable
 from solver.optimise import Uses, solve
 from solver.package import Package, Source
+from solver.reason import Relation
 from solver.replay import replay
 from solver.request import Platform, Preferences, Request, Restriction
 from solver.solution import Solution, Unsolvable
+from solver.story import explain
 from solver.universe import Universe, build_universe
 from solver.version import Version
 from tests.solver.worlds import DUNE, World, bound, checksum, dependency, package, request, root

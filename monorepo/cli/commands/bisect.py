@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
 
 from monorepo.cli import wiring
-from monorepo.cli.output import print_json
+from monorepo.cli.output import print_json, print_line, story_width
 from monorepo.cli.parameters import Revision
-from monorepo.cli.settings import settings_of
+from monorepo.cli.settings import json_option, settings_of
 
 if TYPE_CHECKING:
     from monorepo.bisecting import Culprit
 
 _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
+_SHOWN = 20
 
 
 @click.command("bisect", short_help="Find the commit of a repository that changed what is chosen.")
 @click.argument("packages", nargs=-1, metavar="[PACKAGE]...")
-@click.option("--repository", metavar="NAME", help="In this one, where several are in git.")
+@click.option("--repository", metavar="NAME", help="Look in this repository, where several are in git.")
 @click.option(
     "--good",
     type=Revision(),
@@ -32,9 +34,9 @@ _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "ye
     "--bad",
     type=Revision(),
     metavar="REV|DATE",
-    help="Where it is another; by default the newest commit of the branch.",
+    help="Where it was not any more; by default the newest commit of the branch.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@json_option("Print what was found as JSON.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -73,11 +75,12 @@ def command(
     if as_json:
         print_json(_row(culprit))
     else:
-        for line in _lines(culprit):
-            click.echo(line, color=settings.styled(1))
+        for line in _lines(culprit, verbose=settings.verbose):
+            print_line(line, styled=settings.styled(1))
 
 
-def _lines(culprit: Culprit) -> Iterator[str]:
+def _lines(culprit: Culprit, *, verbose: bool) -> Iterator[str]:
+    from monorepo.cli.explanation import derivation
     from monorepo.cli.words import visible
     from monorepo.moments import moment_text
 
@@ -86,15 +89,18 @@ def _lines(culprit: Culprit) -> Iterator[str]:
     yield f"date        {moment_text(culprit.commit.time)}"
     yield f"author      {visible(culprit.commit.author)}"
     yield f"subject     {visible(culprit.commit.subject)}"
-    yield "files"
-    for path, change in culprit.files.items():
-        yield f"  {_sign(change)} {visible(path)}"
     if culprit.after.failure is not None:
         yield "from then on no versions meet what is asked"
-        yield from (f"  {line}" for line in _explanation(culprit))
+        columns = story_width(1)
+        yield from (f"  {line}" for line in derivation(culprit.after.failure, columns=columns))
     else:
         yield "from then on"
         yield from (f"  {line}" for line in _moves(culprit))
+    yield "files"
+    shown = culprit.files if verbose else dict(islice((culprit.telling or culprit.files).items(), _SHOWN))
+    yield from (f"  {_sign(change)} {visible(path)}" for path, change in shown.items())
+    if len(shown) < len(culprit.files):
+        yield f"  and {len(culprit.files) - len(shown)} more, which mono -v bisect lists"
 
 
 def _moves(culprit: Culprit) -> Iterator[str]:
@@ -108,16 +114,11 @@ def _moves(culprit: Culprit) -> Iterator[str]:
             yield f"{_sign('changed')} {name} {was[name]} -> {now[name]}"
 
 
-def _explanation(culprit: Culprit) -> tuple[str, ...]:
-    from monorepo.cli.explanation import derivation
-
-    failure = culprit.after.failure
-    return () if failure is None else tuple(derivation(failure))
-
-
 def _row(culprit: Culprit) -> dict[str, object]:
+    from monorepo.cli.explanation import sentences
     from monorepo.moments import moment_text
 
+    failure = culprit.after.failure
     return {
         "repository": culprit.repository,
         "commit": culprit.commit.identifier,
@@ -127,8 +128,8 @@ def _row(culprit: Culprit) -> dict[str, object]:
         "subject": culprit.commit.subject,
         "files": [{"path": path, "change": change.value} for path, change in culprit.files.items()],
         "before": dict(culprit.before.versions),
-        "after": None if culprit.after.failure else dict(culprit.after.versions),
-        "explanation": list(_explanation(culprit)),
+        "after": None if failure else dict(culprit.after.versions),
+        "explanation": sentences(failure) if failure else [],
     }
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from monorepo.cli.output import print_json
-from monorepo.cli.settings import Settings, settings_of
+from monorepo.cli.settings import Settings, json_option, settings_of
 
 
 @click.command("contexts", short_help="Write a build context for each target of the lock.")
-@click.option("--json", "as_json", is_flag=True, help="Print the folders as a JSON array.")
+@json_option("Print the folders as a JSON array.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
     """Write contexts/TARGET/ for each target of mono.lock, and print those folders.

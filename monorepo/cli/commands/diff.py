@@ -5,14 +5,14 @@ from __future__ import annotations
 import click
 
 from monorepo.cli import wiring
-from monorepo.cli.output import print_json
-from monorepo.cli.settings import settings_of
+from monorepo.cli.output import print_json, print_line
+from monorepo.cli.settings import json_option, settings_of
 
 
 @click.command("diff", short_help="Tell what changed from one lock to another, and why.")
 @click.argument("old", default="HEAD")
 @click.argument("new", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print all changes with all their causes as JSON.")
+@json_option("Print all changes with all their causes as JSON.")
 @click.pass_context
 def command(context: click.Context, old: str, new: str | None, as_json: bool) -> None:
     """Tell what changed from the lock OLD to the lock NEW, and the cause of each change.
@@ -43,6 +43,6 @@ def command(context: click.Context, old: str, new: str | None, as_json: bool) ->
         )
         return
     for line in change_lines(changes, causes):
-        click.echo(line, color=settings.styled(1))
+        print_line(line, styled=settings.styled(1))
     if before == after:
         settings.talk().say("the two locks are equal")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from monorepo.cli.output import print_json, print_table
-from monorepo.cli.settings import settings_of
+from monorepo.cli.settings import json_option, settings_of
 from monorepo.cli.summary import package_row
 
 
 @click.command("list", short_help="List the packages of the lock.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@json_option("Print an array of objects.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
     """List every package of mono.lock: its version, what becomes of it, for which targets and where."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,9 +12,8 @@ import click
 from monorepo.cli import wiring
 from monorepo.cli.output import print_json
 from monorepo.cli.parameters import Assignment, Moment
-from monorepo.cli.settings import Settings, settings_of
+from monorepo.cli.settings import Settings, json_option, settings_of
 from monorepo.cli.talk import Talk
-from monorepo.errors import LockError, UnsolvableError
 
 if TYPE_CHECKING:
     from monorepo.locking import LockReport
@@ -63,7 +60,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Then fetch and prepare what no pull has yet, and record its trees; duniverse/ is left alone.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what was locked, or what differs, as JSON.")
+@json_option("Print what was locked, or what differs, as JSON.")
 @click.argument("packages", nargs=-1, metavar="")
 @click.pass_context
 def command(
@@ -105,13 +102,18 @@ def command(
     options = LockOptions(
         upgrade, (*update, *packages), lowest, _states(as_of, revisions, context), number, offline
     )
-    with _told(settings, options, as_json=as_json):
-        if check:
-            check_lock(settings, as_json, offline=offline)
-        else:
-            make_lock(settings, as_json, options)
+    if check:
+        check_lock(settings, as_json, offline=offline)
+        return
+    settings.lock_options = str(options)
+    report = make_lock(settings, options, always=as_json)
     if fetch:
         fetch_locked(settings, offline=offline)
+    if as_json and report is not None:
+        from monorepo.cli.summary import package_row
+
+        rows = [package_row(package) for package in report.lock.packages]
+        print_json({"changed": report.changed, "packages": rows})
 
 
 _EXCLUDED = {
@@ -164,31 +166,22 @@ def _states(
     return States(as_of, by_name)
 
 
-@contextmanager
-def _told(settings: Settings, options: LockOptions, *, as_json: bool) -> Iterator[None]:
-    """Where there is no answer, say why and how to go on with these options; a script gets that as well."""
-    try:
-        yield
-    except UnsolvableError as error:
-        from monorepo.cli.explanation import as_data, in_words
-        from monorepo.lock.answer import NoAnswerError
+def make_lock(
+    settings: Settings, options: LockOptions = LockOptions(), *, always: bool = False
+) -> LockReport | None:
+    """Lock, and tell what changed. Most calls find nothing to do, and import nothing to do it with.
 
-        if as_json and isinstance(error, NoAnswerError):
-            print_json(as_data(error, settings.directory))
-        raise in_words(error, settings.directory, verbose=settings.verbose, options=str(options)) from error
-
-
-def make_lock(settings: Settings, as_json: bool = False, options: LockOptions = LockOptions()) -> None:
-    """Lock, and tell what changed. Most calls find nothing to do, and import nothing to do it with."""
+    Then there is no report, unless there is to be one ``always``.
+    """
     from monorepo.lock.freshness import Freshness
 
     talk = settings.talk()
     usual = replace(options, offline=False) == LockOptions()
-    if usual and not as_json and Freshness(settings.directory, settings.cache).holds():
+    if usual and not always and Freshness(settings.directory, settings.cache).holds():
         talk.say("mono.lock is fresh")
-        return
+        return None
 
-    from monorepo.cli.summary import apart_lines, change_lines, lock_summary, package_row, stopwatch
+    from monorepo.cli.summary import apart_lines, change_lines, left_out_line, lock_summary, stopwatch
     from monorepo.lock.difference import difference
     from monorepo.locking import lock_project
 
@@ -218,9 +211,11 @@ def make_lock(settings: Settings, as_json: bool = False, options: LockOptions = 
         talk.say(
             f"passed over {rejection.name} {rejection.version}, which cannot be read: {rejection.detail}"
         )
-    for bound, near in report.unheard:
-        meant = f": did you mean {' or '.join(near)}?" if near else ""
-        talk.warn(f"{bound.place}: no repository has a package {bound.name}{meant}")
+    for unheard in report.unheard:
+        meant = f": did you mean {' or '.join(unheard.near)}?" if unheard.near else ""
+        talk.warn(f"{unheard.place}: no repository has a package {unheard.name}{meant}")
+    for left_out in report.left_out:
+        talk.warn(left_out_line(left_out))
     for line in apart_lines(report.lock):
         talk.warn(line)
     if report.apart is not None and settings.verbose:
@@ -229,9 +224,7 @@ def make_lock(settings: Settings, as_json: bool = False, options: LockOptions = 
         for line in derivation(report.apart, verbose=True):
             talk.detail(f"  {line}")
     talk.say(lock_summary(report.lock, seconds(), changed=report.changed))
-    if as_json:
-        rows = [package_row(package) for package in report.lock.packages]
-        print_json({"changed": report.changed, "packages": rows})
+    return report
 
 
 def fetch_locked(settings: Settings, *, offline: bool = False) -> None:
@@ -283,19 +276,13 @@ def _repaired(settings: Settings, options: LockOptions, number: int, http: Http,
 def check_lock(settings: Settings, as_json: bool, *, offline: bool = False) -> None:
     """Compare the lock with what would be locked now."""
     from monorepo import locking
-    from monorepo.cli.summary import change_lines
-    from monorepo.lock.difference import difference
 
     with wiring.opened(settings.cache, settings.talk(), offline=offline) as (http, git):
         report = locking.check_lock(settings.directory, cache=settings.cache, http=http, git=git)
-    changes = [click.unstyle(line) for line in change_lines(difference(report.lock, report.fresh))]
-    broken = [str(violation) for violation in report.violations]
-    broken += [f"mono.lock.files/{name} is missing or damaged" for name in report.damaged]
-    if as_json:
-        print_json({"fresh": not changes, "certified": not broken, "differences": changes + broken})
-    else:
-        for line in (*changes, *broken):
-            click.echo(line)
     if not report.good:
-        raise LockError("the lock is not what would be locked now", "mono.lock", "run mono lock")
+        from monorepo.cli.checking import check_failure
+
+        raise check_failure(report, verbose=settings.verbose)
     settings.talk().say("mono.lock is fresh and certified")
+    if as_json:
+        print_json({"fresh": True, "certified": True, "edits": [], "differences": []})

@@ -10,7 +10,7 @@ from monorepo.cli import wiring
 from monorepo.cli.holding import holding_words
 from monorepo.cli.needs import Places
 from monorepo.cli.output import print_json, print_table
-from monorepo.cli.settings import settings_of
+from monorepo.cli.settings import json_option, settings_of
 from monorepo.outdated import Standing, outdated
 
 
@@ -19,7 +19,7 @@ from monorepo.outdated import Standing, outdated
 @click.option("--all", "show_all", is_flag=True, help="List and explain all packages, not just direct ones.")
 @click.option("--offline", is_flag=True, help="Take repositories as the lock records them.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if mono lock --upgrade would change something.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array with every package.")
+@json_option("Print an array with every package.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -32,8 +32,8 @@ def command(
     """List the packages of the lock that could be newer.
 
     "available" is what mono lock --upgrade would choose, from repositories as they are now; "newest" is the
-    newest version there is, with the reason why it is not chosen. Without --all these are the packages that
-    an opam file of the project names, and the compiler.
+    newest version there is, flagged ones (avoid-version, deprecated) apart, with the reason why it is not
+    chosen. Without --all these are the packages that an opam file of the project names, and the compiler.
     """
     settings = settings_of(context)
     talk = settings.talk()
@@ -82,8 +82,7 @@ def _held(standing: Standing, places: Places) -> str:
         return "nobody needs it any more"
     if standing.holding is None:
         return ""
-    words = holding_words(standing.holding, standing.package.name, places)
-    return words if standing.holding.version == standing.newest else f"{standing.holding.version}: {words}"
+    return holding_words(standing.holding, standing.package.name, places)
 
 
 def _summary(late: Sequence[Standing], shown: int) -> str:

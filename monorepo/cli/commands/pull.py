@@ -8,8 +8,9 @@ import click
 
 from monorepo.cli import wiring
 from monorepo.cli.output import print_json
-from monorepo.cli.settings import Settings, settings_of
+from monorepo.cli.settings import Settings, json_option, settings_of
 from monorepo.cli.talk import Talk
+from monorepo.cli.words import ReportedError
 from monorepo.errors import DuniverseError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ LINK_MODES = ("reflink", "hardlink", "copy")
 @click.option("--force", is_flag=True, help="Discard what was changed by hand in duniverse/.")
 @click.option("--offline", is_flag=True, help="Take everything from the cache and this machine, or fail.")
 @click.option("--check", is_flag=True, help="Only tell what in duniverse/ is not as mono.lock says.")
-@click.option("--json", "as_json", is_flag=True, help="With --check: tell it as JSON, every file.")
+@json_option("With --check: tell it as JSON, every file.")
 @click.option(
     "--link-mode",
     type=click.Choice(LINK_MODES),
@@ -54,18 +55,16 @@ def check_sources(settings: Settings, *, as_json: bool = False) -> None:
 
     lock = load_lock(settings.directory)
     found = drifts(lock, settings.directory)
-    if as_json:
-        print_json({"good": not found, "differences": drift_rows(found)})
-    else:
-        for drift in found:
+    data = {"good": not found, "differences": drift_rows(found)}
+    if found:
+        for drift in () if as_json else found:
             for line in drift_lines(drift, whole=settings.verbose):
                 click.echo(line)
-    if found:
-        raise DuniverseError(
-            "duniverse/ is not what mono.lock says",
-            hint="mono pull makes it so; with --force it discards what was changed by hand",
-        )
+        hint = "mono pull makes it so; with --force it discards what was changed by hand"
+        raise ReportedError(DuniverseError("duniverse/ is not what mono.lock says", hint=hint), data)
     settings.talk().say("duniverse/ is what mono.lock says")
+    if as_json:
+        print_json(data)
 
 
 def tell_recorded(trees: int, talk: Talk) -> None:

@@ -8,13 +8,13 @@ import click
 
 from monorepo.cli.drift import drift_line, drift_rows
 from monorepo.cli.output import print_json
-from monorepo.cli.settings import settings_of
+from monorepo.cli.settings import json_option, settings_of
 from monorepo.status import State, Status, status
 
 
 @click.command("status", short_help="Tell whether lock, duniverse and contexts are up to date.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 unless all is well.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@json_option("Print a JSON object.")
 @click.pass_context
 def command(context: click.Context, exit_code: bool, as_json: bool) -> None:
     """Tell whether mono.lock, duniverse/ and contexts/ are what the project asks for.

@@ -8,7 +8,7 @@ import click
 
 from monorepo.cli.needs import marks
 from monorepo.cli.output import print_json
-from monorepo.cli.settings import settings_of
+from monorepo.cli.settings import json_option, settings_of
 from monorepo.cli.summary import package_row
 from monorepo.lock.graph import NeedGraph, Source
 from monorepo.lock.model import LockedPackage
@@ -19,8 +19,8 @@ from monorepo.lock.tree import Branch, tree
 @click.argument("packages", nargs=-1, metavar="[PACKAGE]...")
 @click.option("--invert", is_flag=True, help="Show below each package what needs it.")
 @click.option("--target", "targets", metavar="TARGET", multiple=True, help="Look at this target alone.")
-@click.option("--depth", type=click.IntRange(min=0), help="Go no deeper than so many needs.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of lines, each with its depth.")
+@click.option("--depth", type=click.IntRange(min=0), metavar="N", help="Go no deeper than N needs.")
+@json_option("Print an array of lines, each with its depth.")
 @click.pass_context
 def command(
     context: click.Context,

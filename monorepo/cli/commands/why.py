@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 
 import click
 
 from monorepo.cli.needs import Places, needed, needing, places_at_hand, roles
-from monorepo.cli.output import folded, print_json
-from monorepo.cli.settings import settings_of
+from monorepo.cli.output import print_json, print_line, row_of
+from monorepo.cli.settings import json_option, settings_of
 from monorepo.cli.summary import package_row
 from monorepo.lock.graph import Need, NeedGraph
 from monorepo.lock.model import LockedPackage
@@ -16,13 +17,14 @@ from monorepo.lock.paths import Path, paths
 
 _SHOWN = 20
 _COUNTED = 1000
+_DEPENDENTS = 10
 
 
 @click.command("why", short_help="Tell why a package is in the lock.")
 @click.argument("package")
 @click.option("--target", "targets", metavar="TARGET", multiple=True, help="Look at this target alone.")
 @click.option("--all", "show_all", is_flag=True, help=f"Show every path, not just the {_SHOWN} shortest.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array with each version of the package.")
+@json_option("Print an array with each version of the package.")
 @click.pass_context
 def command(
     context: click.Context, package: str, targets: tuple[str, ...], show_all: bool, as_json: bool
@@ -37,7 +39,8 @@ def command(
     settings = settings_of(context)
     graph = NeedGraph(load_lock(settings.directory), targets)
     found = graph.find(package, f"mono why-not {package} tells what keeps it out")
-    view = _View(graph, places_at_hand(settings), None if show_all else _SHOWN)
+    most_named = None if show_all or settings.verbose else _DEPENDENTS
+    view = _View(graph, places_at_hand(settings), None if show_all else _SHOWN, most_named)
     if as_json:
         print_json([view.row(one) for one in found])
         return
@@ -48,29 +51,32 @@ def command(
 
 
 class _View:
-    """The paths of a lock; of each package at most so many."""
+    """The paths of a lock: of each package at most so many, and so many names of what else needs it."""
 
-    def __init__(self, graph: NeedGraph, places: Places, most: int | None) -> None:
+    def __init__(self, graph: NeedGraph, places: Places, most: int | None, most_named: int | None) -> None:
         self.graph = graph
         self.places = places
         self.most = most
+        self.most_named = most_named
 
     def tell(self, package: LockedPackage, *, styled: bool) -> None:
         name = click.style(f"{package.name} {package.version}", bold=True)
-        click.echo(f"{name}, {package.kind}: {package.reason}", color=styled)
-        click.echo("; ".join(roles(package)))
+        print_line(f"{name}, {package.kind}: {package.reason}", styled=styled)
+        print_line("; ".join(roles(package)), styled=styled)
         click.echo()
         all_paths = paths(self.graph, package)
         named: set[str] = set()
         for path in islice(all_paths, self.most):
             named.update(need.who.identity for need in path[-1:] if need.who is not None)
             steps = [needed(need, self.graph.lock, self.places) for need in path]
-            click.echo(folded(steps, " ->"))
+            _print_row(steps, " ->")
         more = sum(1 for _ in islice(all_paths, _COUNTED))
         others = [n for n in self.graph.needed_by(package) if n.who and n.who.identity not in named]
         if others:
-            dependents = [needing(need, self.graph.lock) for need in others]
-            click.echo(folded(dependents, ",", "needed as well by "))
+            dependents = [needing(need, self.graph.lock) for need in others[: self.most_named]]
+            if len(others) > len(dependents):
+                dependents.append(f"and {len(others) - len(dependents)} more")
+            _print_row(dependents, ",", "needed as well by ")
         if more:
             least = "at least " if more == _COUNTED else ""
             click.echo(f"{least}{more} more {'path' if more == 1 else 'paths'}: --all shows them")
@@ -103,3 +109,8 @@ class _View:
             "source": need.source.name.lower(),
             "place": place,
         }
+
+
+def _print_row(parts: Sequence[str], sign: str, before: str = "") -> None:
+    for line in row_of(parts, sign, before):
+        click.echo(line)

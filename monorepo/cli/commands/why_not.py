@@ -7,17 +7,19 @@ from collections.abc import Iterable, Iterator, Sequence
 import click
 
 from monorepo.cli import wiring
-from monorepo.cli.explanation import derivation
-from monorepo.cli.output import print_json
-from monorepo.cli.settings import settings_of
+from monorepo.cli.explanation import derivation, sentences
+from monorepo.cli.formulas import plain
+from monorepo.cli.output import print_json, print_line, story_width
+from monorepo.cli.settings import json_option, settings_of
 from monorepo.why_not import Because, Cause, Change, WhyNot, asked_in, why_not
 from overlays.notation import write
+from solver.formula import Constraint, Dependency, Text
 from solver.version import Version
 
 
 @click.command("why-not", short_help="Tell what keeps a package or version out of the lock.")
 @click.argument("package", metavar="PACKAGE[.VERSION]")
-@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@json_option("Print the answer as JSON.")
 @click.pass_context
 def command(context: click.Context, package: str, as_json: bool) -> None:
     """Tell why PACKAGE is not in the lock, or not in VERSION, and what would change with it.
@@ -35,22 +37,30 @@ def command(context: click.Context, package: str, as_json: bool) -> None:
         print_json(_row(told))
         return
     for line in _lines(told):
-        click.echo(line, color=settings.styled(1))
+        print_line(line, styled=settings.styled(1))
 
 
 def _lines(told: WhyNot) -> Iterator[str]:
-    asked = write(told.asked)
+    asked = _asked(told.asked)
     if told.locked:
         for package in told.locked:
             yield f"{package.name} {package.version} is in the lock: mono why {package.name} tells why"
     elif told.impossible is not None:
         yield f"{asked} cannot be had:"
-        yield from (f"  {line}" for line in derivation(told.impossible))
+        yield from (f"  {line}" for line in derivation(told.impossible, columns=story_width(1)))
     else:
         where = f" on {', '.join(told.targets)} alone" if told.targets else ""
         yield f"{asked} can be had{where}, and this would change:"
         yield from (f"  {_change(change)}" for change in told.changes)
         yield from (_cause(told, cause) for cause in told.causes)
+
+
+def _asked(asked: Dependency) -> str:
+    match asked.condition:
+        case Constraint("=", Text(version)):
+            return f"{asked.name} {version}"
+        case _:
+            return plain(write(asked))
 
 
 def _change(change: Change) -> str:
@@ -109,7 +119,7 @@ def _row(told: WhyNot) -> dict[str, object]:
         "causes": [
             {"because": cause.because.name.lower(), "text": _cause(told, cause)} for cause in told.causes
         ],
-        "explanation": list(derivation(told.impossible)) if told.impossible is not None else [],
+        "explanation": sentences(told.impossible) if told.impossible is not None else [],
     }
 
 

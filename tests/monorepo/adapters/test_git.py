@@ -244,11 +244,11 @@ def test_a_file_as_it_was_committed(upstream: Path, clones: GitClones, tmp_path:
     assert clones.committed(upstream, head[:12], name) == committed != b"changed since"
     (tmp_path / "nowhere").mkdir()
     for folder, revision, reason in (
-        (upstream, "HEAD", "does not exist"),
-        (upstream, "nosuch", "single revision"),
+        (upstream, "HEAD", "^absent was not committed at HEAD$"),
+        (upstream, "nosuch", "^git knows no revision nosuch$"),
         (upstream, "--help", "is no revision"),
         (upstream, "HEAD:a", "is no revision"),
-        (tmp_path / "nowhere", "HEAD", "not a git repository"),
+        (tmp_path / "nowhere", "HEAD", "^the project is in no git repository$"),
     ):
         with pytest.raises(RepositoryError, match=reason):
             clones.committed(folder, revision, "absent")

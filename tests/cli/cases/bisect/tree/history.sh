@@ -26,6 +26,7 @@ commit "Begin"
 for name in ape bee cat dog; do beside $name; done
 mkdir packages/greet/greet.1.1.0
 cp ../greet.1.1.0/opam packages/greet/greet.1.1.0/
+for opam in packages/ocaml*/*/opam; do echo '# seen' >> $opam; done
 commit "Add greet 1.1.0"
 beside eel
 rm -r packages/cat

@@ -1,0 +1,129 @@
+"""Lines and tables, folded to a terminal and whole elsewhere."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import shutil
+import struct
+import subprocess
+import termios
+from contextlib import suppress
+from pathlib import Path
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monorepo.cli.output import fold, table_lines
+from tests.support.programs import Program
+
+HERE = Path(__file__).parent
+
+
+def test_a_line_is_folded_between_words_and_indented() -> None:
+    assert fold("  held back by lwt-domain", 16) == ["  held back by", "      lwt-domain"]
+    assert fold("  held back by lwt-domain", None) == ["  held back by lwt-domain"]
+
+
+def test_colours_take_no_room() -> None:
+    red = click.style("error:", fg="red", bold=True)
+    assert fold(f"{red} it is gone", 17) == [f"{red} it is gone"]
+    assert fold(f"{red} it is gone", 16) == [f"{red} it is", "    gone"]
+
+
+WORDS = st.lists(st.text("abc{}", min_size=1, max_size=12), min_size=1, max_size=20)
+
+
+@given(WORDS, st.integers(20, 60), st.integers(0, 4))
+def test_nothing_is_lost_and_only_what_is_too_long_sticks_out(
+    words: list[str], columns: int, margin: int
+) -> None:
+    lines = fold(" " * margin + " ".join(words), columns)
+    assert " ".join(lines).split() == words
+    assert all(len(line) <= columns for line in lines)
+    assert all(line.startswith(" " * margin) for line in lines)
+
+
+ROWS = [
+    ("package", "newest", "held back by"),
+    ("lwt", "6.1", ""),
+    ("cmdliner", "2.0", "fsevents-lwt 0.3.0 needs cmdliner < 2.0.0"),
+]
+
+
+@pytest.mark.parametrize(
+    ("columns", "lines"),
+    [
+        (
+            None,
+            [
+                "package   newest  held back by",
+                "lwt       6.1",
+                "cmdliner  2.0     fsevents-lwt 0.3.0 needs cmdliner < 2.0.0",
+            ],
+        ),
+        (
+            56,
+            [
+                "package   newest  held back by",
+                "lwt       6.1",
+                "cmdliner  2.0     fsevents-lwt 0.3.0 needs cmdliner <",
+                "                  2.0.0",
+            ],
+        ),
+        (
+            40,
+            [
+                "package   newest",
+                "    held back by",
+                "lwt       6.1",
+                "cmdliner  2.0",
+                "    fsevents-lwt 0.3.0 needs cmdliner <",
+                "    2.0.0",
+            ],
+        ),
+    ],
+)
+def test_a_table_is_folded_in_its_last_column_or_below(columns: int | None, lines: list[str]) -> None:
+    assert list(table_lines(ROWS, columns)) == lines
+
+
+@pytest.mark.parametrize("columns", [48, 80, 160])
+def test_what_is_said_fits_the_terminal(columns: int, mono: Program, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(HERE / "project", project)
+    toml = project / "mono.toml"
+    toml.write_text(
+        f'{toml.read_text(encoding="utf-8")}[solve]\nconstraints = ["gret {{< 1}}"]\n', encoding="utf-8"
+    )
+    (project / "lost.opam").write_text('opam-version: "2.0"\ndepends: ["greet" {>= "9"}]\n', encoding="utf-8")
+    failure = said_on_a_terminal(mono, columns, project, "lock")
+    (project / "lost.opam").unlink()
+    warning = said_on_a_terminal(mono, columns, project, "lock")
+    rows = said_on_a_terminal(mono, columns, project, "why", "ocaml")
+    for lines in (failure, warning, rows):
+        assert lines
+        assert all(len(line) <= columns for line in lines), lines
+    if columns > 80:
+        assert any("did you mean greet?" in line for line in warning)
+
+
+def said_on_a_terminal(mono: Program, columns: int, folder: Path, *arguments: str) -> list[str]:
+    """The lines that mono writes to a terminal of so many columns."""
+    outside, inside = pty.openpty()
+    fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    command = [mono.executable, *arguments]
+    with subprocess.Popen(
+        command, cwd=folder, env=mono.environment, stdin=subprocess.DEVNULL, stdout=inside, stderr=inside
+    ) as process:
+        os.close(inside)
+        said = b""
+        with suppress(OSError):  # at the end, when nobody holds the other side
+            while part := os.read(outside, 65536):
+                said += part
+        process.wait(60)
+    os.close(outside)
+    return click.unstyle(said.decode("utf-8")).splitlines()
