@@ -9,8 +9,9 @@ import click
 
 from monorepo.cli import wiring
 from monorepo.cli.output import print_json, print_table
-from monorepo.cli.settings import settings_of, show_help_alone, with_global_options
+from monorepo.cli.settings import json_option, settings_of, show_help_alone, with_global_options
 from monorepo.cli.sizes import size_text
+from monorepo.cli.words import ReportedError
 from monorepo.errors import FetchError
 
 
@@ -26,7 +27,7 @@ def command(context: click.Context) -> None:
 @command.command("create", short_help="Write a bundle of this project.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
-@click.option("--json", "as_json", is_flag=True, help="Print what the bundle holds as JSON.")
+@json_option("Print what the bundle holds as JSON.")
 @click.pass_context
 def create_command(context: click.Context, file: Path, force: bool, as_json: bool) -> None:
     """Write FILE (.tar or .tar.gz): the project's own files, its lock, every source and repository of it.
@@ -75,7 +76,7 @@ def create_command(context: click.Context, file: Path, force: bool, as_json: boo
     help="Where the project's files go, instead of the folder mono works in.",
 )
 @click.option("--force", is_flag=True, help="Overwrite files of the project that differ.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was unpacked as JSON.")
+@json_option("Print what was unpacked as JSON.")
 @click.pass_context
 def unpack_command(context: click.Context, file: Path, into: Path | None, force: bool, as_json: bool) -> None:
     """Verify FILE, put its sources and repositories into the cache, and its project into FOLDER.
@@ -109,7 +110,7 @@ def unpack_command(context: click.Context, file: Path, into: Path | None, force:
 
 @command.command("verify", short_help="Try a bundle where there is no network.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print the steps as JSON.")
+@json_option("Print the steps as JSON.")
 @click.pass_context
 def verify_command(context: click.Context, file: Path, as_json: bool) -> None:
     """Unpack FILE, check its lock, pull, write contexts and build, all with an empty cache and no network.
@@ -133,12 +134,11 @@ def verify_command(context: click.Context, file: Path, as_json: bool) -> None:
         talk.warn("no network namespace can be made here: mono was told not to use the network")
     else:
         talk.say(f"the network was denied by {trial.denied_by}")
-    if as_json:
-        steps = [
-            {"step": step.name, "outcome": step.outcome.value, "detail": step.detail} for step in trial.steps
-        ]
-        print_json({"good": trial.good, "network-denied-by": trial.denied_by, "steps": steps})
-    else:
+    steps = [
+        {"step": step.name, "outcome": step.outcome.value, "detail": step.detail} for step in trial.steps
+    ]
+    data = {"good": trial.good, "network-denied-by": trial.denied_by, "steps": steps}
+    if not as_json:
         rows = [
             (step.name, step.outcome.value, step.detail if step.outcome is Outcome.SKIPPED else "")
             for step in trial.steps
@@ -146,7 +146,10 @@ def verify_command(context: click.Context, file: Path, as_json: bool) -> None:
         print_table(("step", "outcome", "why"), rows, styled=settings.styled(1))
     failed = next((step for step in trial.steps if step.outcome is Outcome.FAILED), None)
     if failed is not None:
-        raise FetchError(f"{failed.name} failed", str(file), details=tuple(failed.detail.splitlines()))
+        lines = tuple(failed.detail.splitlines())
+        raise ReportedError(FetchError(f"{failed.name} failed", str(file), details=lines), data)
+    if as_json:
+        print_json(data)
 
 
 def _counted(count: int, what: str) -> str:

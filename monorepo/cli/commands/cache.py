@@ -11,8 +11,9 @@ import click
 from monorepo.cli import wiring
 from monorepo.cli.output import print_json, print_table
 from monorepo.cli.parameters import Age
-from monorepo.cli.settings import Settings, settings_of, show_help_alone, with_global_options
+from monorepo.cli.settings import Settings, json_option, settings_of, show_help_alone, with_global_options
 from monorepo.cli.sizes import age_text, size_text
+from monorepo.cli.words import ReportedError
 from monorepo.errors import MonoError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def command(context: click.Context) -> None:
 
 
 @command.command("dir", short_help="Print the cache's folder.")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@json_option("Print it as JSON.")
 @click.pass_context
 def dir_command(context: click.Context, as_json: bool) -> None:
     """Print the folder of the cache."""
@@ -45,7 +46,7 @@ def dir_command(context: click.Context, as_json: bool) -> None:
 
 @command.command("list", short_help="Tell what is in the cache.")
 @click.option("--all", "each", is_flag=True, help="Show each entry.")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@json_option("Print it as JSON.")
 @click.pass_context
 def list_command(context: click.Context, each: bool, as_json: bool) -> None:
     """Print what each room of the cache holds: entries and size; or each entry, largest first.
@@ -101,7 +102,7 @@ def _show_rooms(found: Contents, settings: Settings, *, as_json: bool) -> None:
 )
 @click.option("--all", "everything", is_flag=True, help="Remove everything.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was removed as JSON.")
+@json_option("Print what was removed as JSON.")
 @click.pass_context
 def prune_command(
     context: click.Context, older_than: float, everything: bool, dry_run: bool, as_json: bool
@@ -135,7 +136,7 @@ def prune_command(
 
 @command.command("verify", short_help="Check every archive, tree, clone and snapshot.")
 @click.option("--dry-run", is_flag=True, help="Only tell what is damaged.")
-@click.option("--json", "as_json", is_flag=True, help="Print what is damaged as JSON.")
+@json_option("Print what is damaged as JSON.")
 @click.pass_context
 def verify_command(context: click.Context, dry_run: bool, as_json: bool) -> None:
     """Check archives by their checksums, trees by their digests, clones with git fsck, and snapshots.
@@ -155,17 +156,19 @@ def verify_command(context: click.Context, dry_run: bool, as_json: bool) -> None
             dry_run=dry_run,
         )
     bad = verified.bad
-    if as_json:
-        rows = [{**_row(one.entry), "reason": one.reason} for one in bad]
-        print_json({"entries": verified.count, "size": verified.size, "bad": rows, "dry-run": dry_run})
-    else:
-        for one in bad:
-            of = f" of {one.entry.about}" if one.entry.about else ""
-            click.echo(f"{one.entry.room} {one.entry.name}{of}: {one.reason}")
+    rows = [{**_row(one.entry), "reason": one.reason} for one in bad]
+    data = {"entries": verified.count, "size": verified.size, "bad": rows, "dry-run": dry_run}
     if bad:
+        if not as_json:
+            for one in bad:
+                of = f" of {one.entry.about}" if one.entry.about else ""
+                click.echo(f"{one.entry.room} {one.entry.name}{of}: {one.reason}")
         done = "left where it is" if dry_run else "removed"
-        raise MonoError(f"{_entries(len(bad))} damaged, and {done}", str(settings.cache))
+        error = MonoError(f"{_entries(len(bad))} damaged, and {done}", str(settings.cache))
+        raise ReportedError(error, data)
     talk.say(f"verified {_entries(verified.count)} ({size_text(verified.size)}): all is as it should be")
+    if as_json:
+        print_json(data)
 
 
 def _lock(settings: Settings) -> Lock | None:
