@@ -92,13 +92,13 @@ def pull_sources(
     talk = settings.talk()
     with _interruption_told(talk), stopwatch() as seconds:
         lock = load_lock(settings.directory)
-        with wiring.http() as http, talk.progress() as progress:
+        with wiring.opened(settings.cache, talk) as (http, git), talk.progress() as progress:
             report = pull(
                 lock,
                 settings.directory,
                 cache=settings.cache,
                 http=http,
-                git=wiring.git(settings.cache),
+                git=git,
                 workers=wiring.workers(),
                 progress=progress,
                 link_mode=_link_mode(link_mode, settings),
