@@ -15,7 +15,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One finished run: seconds of wall time, the largest resident set in MB, the processors' seconds."""
+    """One finished run: seconds of wall time, the largest resident set in MB, seconds of the processor."""
 
     seconds: float
     megabytes: float

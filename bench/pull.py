@@ -268,6 +268,7 @@ def _print(figures: Mapping[str, Figures], megabytes: Mapping[str, float]) -> No
     for name, figure in figures.items():
         against = [
             f"{figure.seconds / figures[peer].seconds:.2f} x {peer}"
+            f" ({figure.processor / figures[peer].processor:.2f} x its cpu)"
             for peer in (CURL, PEER_COLD, PEER_WARM)
             if peer in figures and name.startswith("mono")
         ]

@@ -20,7 +20,7 @@ from monorepo.ports import Git, Http
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from monorepo.lock.answer import NoAnswerError, Unheard
+    from monorepo.lock.answer import NoAnswerError, OpenProject, Unheard
     from monorepo.lock.keeping import Keeping
     from monorepo.states import ChosenStates, States
     from solver.certificate import Violation
@@ -170,6 +170,11 @@ def check_lock(folder: Path, *, cache: Path, http: Http, git: Git) -> CheckRepor
     Raises:
         MonoError: there is no lock, or the project cannot be read or solved.
     """
+    return open_checked(folder, cache=cache, http=http, git=git)[0]
+
+
+def open_checked(folder: Path, *, cache: Path, http: Http, git: Git) -> tuple[CheckReport, OpenProject]:
+    """What `check_lock` finds, and the project as it was opened for that."""
     from monorepo.lock.answer import OpenProject
     from monorepo.lock.keeping import keep_all
     from monorepo.manifest import load_manifest
@@ -181,7 +186,7 @@ def check_lock(folder: Path, *, cache: Path, http: Http, git: Git) -> CheckRepor
     answer = open_project.lock()
     damaged = tuple(name for name, content in answer.files.items() if _carried(folder, name) != content)
     violations = (*open_project.certify(lock), *open_project.absent_commits(lock))
-    return CheckReport(lock, answer.lock, violations, damaged)
+    return CheckReport(lock, answer.lock, violations, damaged), open_project
 
 
 def _carried(folder: Path, name: str) -> bytes | None:

@@ -86,6 +86,18 @@ class Git(Protocol):
     def export(self, url: str, commit: str, folder: Path) -> None:
         """Write the tree of ``commit`` into ``folder`` (absent or empty), with submodules, without .git."""
 
+    def submodules(self, url: str, commit: str) -> tuple[tuple[str, str], ...]:
+        """Url and commit of each submodule of ``commit`` itself, fetched first where the clone lacks that."""
+
+    def write_pack(self, url: str, commit: str, pack: Path) -> None:
+        """Write all that is in ``commit``, submodules and history apart, as a pack: the same bytes always."""
+
+    def take_pack(self, url: str, commit: str, pack: Path) -> None:
+        """Have ``commit`` in the clone of ``url``, from a pack that may come from anyone."""
+
+    def damage(self, clone: Path) -> str:
+        """What is wrong with a bare clone of the cache, in a line; empty where nothing is."""
+
     def without_network(self) -> Git:
         """The same clones; what they lack is an error unless it comes from this machine."""
 

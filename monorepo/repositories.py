@@ -8,14 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from builder.digest import file_digest
-from monorepo.errors import RepositoryError
+from monorepo.errors import FetchError, RepositoryError
+from monorepo.fetch.download import raise_together
 from monorepo.lock.model import LockedRepository
 from monorepo.ports import Git, Http
 from monorepo.repository_url import RepositoryKind, RepositorySetting
 from overlays.cache import MetadataCache
+from overlays.copies import TREE
 from overlays.errors import RepositoryUnreadable
 from overlays.repository import Repository, open_archive, open_folder, open_git
 from overlays.stack import RepositoryStack
+from overlays.stores.files import touch
 
 
 def open_repositories(
@@ -29,32 +32,48 @@ def open_repositories(
     """The stack, and the commit of each git repository by name.
 
     ``locked`` are repositories by name whose recorded state is kept: a branch is not asked again where a
-    commit of the same url is known, nor is an archive fetched again.
+    commit of the same url is known, nor is an archive fetched again. A folder or archive of this machine that
+    is not there is taken from the cache in its recorded state, where a bundle brought it.
 
     Raises:
-        RepositoryError: one of them cannot be had or is no repository.
+        RepositoryError: some of them cannot be had or are no repositories; it tells of all.
     """
     commits: dict[str, str] = {}
     repositories: list[Repository] = []
+    errors: list[RepositoryError] = []
     metadata = MetadataCache(cache / "metadata")
     for setting in settings:
         known = locked.get(setting.name)
         if known is not None and known.url != setting.url:
             known = None
-        with _reading(setting):
-            if setting.kind is RepositoryKind.GIT:
-                commit = known.commit if known is not None and known.commit else None
-                commit = commit or git.resolve(setting.location, setting.reference)
-                commits[setting.name] = commit
-                objects = git.objects(setting.location, commit)
-                repositories.append(open_git(setting.name, objects, commit, metadata))
-            elif setting.kind is RepositoryKind.ARCHIVE:
-                path = setting.path or _download(setting, cache, http, known)
-                repositories.append(open_archive(setting.name, path, cache / "repositories", metadata))
-            else:
-                assert setting.path is not None
-                repositories.append(open_folder(setting.name, setting.path, metadata))
+        try:
+            with _reading(setting):
+                if setting.kind is RepositoryKind.GIT:
+                    commit = known.commit if known is not None and known.commit else None
+                    commit = commit or git.resolve(setting.location, setting.reference)
+                    commits[setting.name] = commit
+                    objects = git.objects(setting.location, commit)
+                    repositories.append(open_git(setting.name, objects, commit, metadata))
+                elif setting.kind is RepositoryKind.ARCHIVE:
+                    path = _archive(setting, cache, http, known)
+                    repositories.append(open_archive(setting.name, path, cache / "repositories", metadata))
+                else:
+                    path = _folder(setting, cache, known)
+                    repositories.append(open_folder(setting.name, path, metadata))
+        except RepositoryError as error:
+            errors.append(error)
+    raise_together("repositories cannot be had", errors)
     return RepositoryStack(tuple(repositories)), commits
+
+
+def kept_archive(cache: Path, content: str) -> Path:
+    """Where the archive of a repository with that hash (``sha256:…``) is kept."""
+    return cache / "repositories" / "downloads" / content.removeprefix("sha256:")
+
+
+def kept_folder(cache: Path, content: str) -> Path:
+    """Where the copy (see `overlays.copies`) of a folder repository with that hash is kept."""
+    return cache / "repositories" / "folders" / content.removeprefix("sha256:")
 
 
 def in_state(
@@ -82,7 +101,7 @@ def _reading(setting: RepositorySetting) -> Iterator[None]:
         raise RepositoryError(
             error.reason, f'repository "{setting.name}" ({setting.url})', "check its url in mono.toml"
         ) from error
-    except RepositoryError as error:
+    except (RepositoryError, FetchError) as error:
         place = f'repository "{setting.name}" ({setting.url})'
         if error.place == place:
             raise
@@ -90,20 +109,43 @@ def _reading(setting: RepositorySetting) -> Iterator[None]:
         raise RepositoryError(error.reason, place, hint, error.details) from error
 
 
-def _download(setting: RepositorySetting, cache: Path, http: Http, known: LockedRepository | None) -> Path:
-    """The archive in the cache; the one that the lock records, where it records one.
+def _folder(setting: RepositorySetting, cache: Path, known: LockedRepository | None) -> Path:
+    """The folder itself, or its copy in the cache where it is not on this machine."""
+    assert setting.path is not None
+    if known is not None and known.content is not None and not setting.path.exists():
+        kept = kept_folder(cache, known.content)
+        if kept.is_dir():
+            touch(kept)
+            return kept / TREE
+    return setting.path
+
+
+def _archive(setting: RepositorySetting, cache: Path, http: Http, known: LockedRepository | None) -> Path:
+    """The archive itself where it is on this machine; else the one in the cache that the lock records.
 
     Raises:
-        RepositoryError: what is there now is not what the lock records.
+        RepositoryError: there is neither, and what is to be had now is not what the lock records.
     """
-    folder = cache / "repositories" / "downloads"
+    if setting.path is not None and setting.path.exists():
+        return setting.path
     recorded = None if known is None else known.content
     if recorded is not None:
-        kept = folder / recorded.removeprefix("sha256:")
+        kept = kept_archive(cache, recorded)
         if kept.is_file() and file_digest(kept) == recorded:
+            touch(kept)
             return kept
+    return setting.path or _download(setting, cache, http, recorded)
+
+
+def _download(setting: RepositorySetting, cache: Path, http: Http, recorded: str | None) -> Path:
+    """Fetch the archive into the cache.
+
+    Raises:
+        RepositoryError: it cannot be had, or is not what the lock records.
+    """
     import tempfile
 
+    folder = cache / "repositories" / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=folder)
     aside = Path(name)
@@ -118,6 +160,6 @@ def _download(setting: RepositorySetting, cache: Path, http: Http, known: Locked
                 f'repository "{setting.name}" ({setting.url})',
                 "run mono lock --upgrade to lock with what is there now",
             )
-        return aside.replace(folder / digest.removeprefix("sha256:"))
+        return aside.replace(kept_archive(cache, digest))
     finally:
         aside.unlink(missing_ok=True)

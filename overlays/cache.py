@@ -18,7 +18,7 @@ from typing import Any
 
 from overlays.formulas import Listed, listed, read_conflicts, read_filter, read_formula, read_listed
 from overlays.opam_file import OpamFile
-from overlays.stores.files import changed_at
+from overlays.stores.files import changed_at, touch
 from overlays.stores.layout import Stamp
 from solver.formula import ALWAYS, Formula
 from solver.package import Package, Source
@@ -103,6 +103,7 @@ def _load(place: Path) -> dict[str, bytes]:
         content = place.read_bytes()
     except OSError:
         return {}
+    touch(place)
     head = len(_FORMAT) + _DIGEST_SIZE
     payload = memoryview(content)[head:]
     if content[:head] != _FORMAT + _digest(payload):

@@ -97,7 +97,7 @@ class Repository:
         Raises:
             PackageUnreadable: it is absent, or its name leads out of that folder.
         """
-        folder = self._folder(package, version)
+        folder = self.folder(package, version)
         path = safe_path(f"{folder}/files", file)
         if path is None:
             raise PackageUnreadable(
@@ -138,12 +138,20 @@ class Repository:
         identity = self._store.identity()
         if identity is not None:
             return identity
-        digest = hashlib.sha256()
-        for package, folders in sorted(self._folders.items()):
-            digest.update(f"versions {package}: {' '.join(sorted(folders))}\n".encode())
-        for path, content_hash in sorted(self._hashes.items()):
-            digest.update(f"file {path}: {content_hash}\n".encode())
-        return f"sha256:{digest.hexdigest()}"
+        return f"sha256:{hashlib.sha256(self.statement()).hexdigest()}"
+
+    def statement(self) -> bytes:
+        """A line for the versions of each name that was asked for, one for the hash of each file, sorted."""
+        lines = [
+            f"versions {package}: {' '.join(sorted(folders))}\n"
+            for package, folders in sorted(self._folders.items())
+        ]
+        lines += [f"file {path}: {content_hash}\n" for path, content_hash in sorted(self._hashes.items())]
+        return "".join(lines).encode()
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes of a file by its path from the top of the repository, None where there is none."""
+        return self._store.read(path)
 
     def consulted(self) -> Mapping[str, Stamp | None] | None:
         """The state of each path that a folder was asked for (see `unchanged`); None for other stores."""
@@ -160,14 +168,15 @@ class Repository:
             self._folders[package] = dict(sorted(self._store.folders(package).items()))
         return self._folders[package]
 
-    def _folder(self, package: str, version: str) -> str:
+    def folder(self, package: str, version: str) -> str:
+        """Where ``package.version`` lies in the repository; raises `PackageUnreadable` where it is absent."""
         folder = self._versions(package).get(version)
         if folder is None:
             raise PackageUnreadable(self.name, package, version, "the repository does not have it")
         return folder
 
     def _opam_path(self, package: str, version: str) -> str:
-        return f"{self._folder(package, version)}/opam"
+        return f"{self.folder(package, version)}/opam"
 
     def _content(self, path: str, package: str, version: str) -> bytes:
         try:

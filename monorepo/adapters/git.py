@@ -8,7 +8,6 @@ options are refused; nobody is asked for a password. The user's own git settings
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,8 +26,13 @@ from monorepo.adapters.git_environment import (
 )
 from monorepo.adapters.git_history import History
 from monorepo.adapters.git_objects import Objects
+from monorepo.adapters.git_packs import damage, take_pack, write_pack
+from monorepo.adapters.submodules import is_local, submodules
+from monorepo.cache.rooms import USED, clone_name
 from monorepo.errors import DuniverseError, RepositoryError
+from monorepo.fetch.offline import WAYS
 from monorepo.ports import Commit
+from overlays.stores.files import touch
 
 if TYPE_CHECKING:
     from monorepo.fetch.tree import TreeWriter
@@ -86,6 +90,7 @@ class GitClones:
         """
         clone = self._clone(url)
         commit = self._commit(clone, commit)
+        touch(clone.path / USED)
         reader = self._readers.setdefault(clone.path, BlobReader(clone.path, clone.environment()))
         return Objects(clone, commit, reader)
 
@@ -106,6 +111,39 @@ class GitClones:
                 raise
             remove(folder)
             self._export_all(url, commit, folder, [])
+
+    def submodules(self, url: str, commit: str) -> tuple[tuple[str, str], ...]:
+        """See `monorepo.ports.Git`.
+
+        Raises:
+            RepositoryError: the commit cannot be had, or a submodule is of no url that mono takes.
+        """
+        return tuple((found, locked) for _, found, locked in _submodules(self.objects(url, commit), url))
+
+    def write_pack(self, url: str, commit: str, pack: Path) -> None:
+        """See `monorepo.ports.Git`.
+
+        Raises:
+            RepositoryError: the repository cannot be reached, or lacks the commit.
+        """
+        clone = self._clone(url)
+        with pack.open("wb") as file:
+            write_pack(clone, self._commit(clone, commit), file)
+
+    def take_pack(self, url: str, commit: str, pack: Path) -> None:
+        """See `monorepo.ports.Git`.
+
+        Raises:
+            RepositoryError: the pack is damaged, or does not have the commit.
+        """
+        clone = self._clone(url)
+        if clone.has(commit) is None:
+            clone.ensure()
+            take_pack(clone, commit, pack)
+
+    def damage(self, clone: Path) -> str:
+        """See `monorepo.ports.Git`."""
+        return damage(Clone("", clone, offline=True))
 
     def committed(self, folder: Path, revision: str, name: str) -> bytes:
         """See `monorepo.ports.Git`.
@@ -147,7 +185,7 @@ class GitClones:
 
     def _clone(self, url: str) -> Clone:
         refuse_bad_address(url)
-        return Clone(url, self._clones / _digest(url), offline=self._offline)
+        return Clone(url, self._clones / clone_name(url), offline=self._offline)
 
     def _history(self, clone: Clone) -> History:
         path = clone.path.with_name(f"{clone.path.name}.commits")
@@ -191,7 +229,7 @@ class GitClones:
     def _fetch(self, clone: Clone, commit: str) -> str:
         if not self._reaches(clone):
             raise RepositoryError(
-                f"the cache does not have the commit {commit}, and mono is offline", place=clone.url
+                f"the cache does not have the commit {commit}, and mono is offline", clone.url, WAYS
             )
         try:
             return self._fetch_once(clone, commit)
@@ -201,7 +239,7 @@ class GitClones:
             return self._fetch_once(clone, commit)
 
     def _reaches(self, clone: Clone) -> bool:
-        return not self._offline or clone.url.startswith(("/", "file:"))
+        return not self._offline or is_local(clone.url)
 
     def _renewed(self, urls: Sequence[str]) -> bool:
         """Whether the clone of any of ``urls`` was found damaged, so that asking again may help."""
@@ -225,6 +263,10 @@ class GitClones:
         return found
 
     def _advertised(self, clone: Clone, reference: str) -> dict[str, str]:
+        if self._offline and not is_local(clone.url):
+            raise RepositoryError(
+                f"mono is offline and cannot ask which commit {reference} is", clone.url, WAYS
+            )
         clone.ensure()
         listing = clone.run("ls-remote", "--", clone.url, reference, f"{reference}^{{}}")
         return {name: commit for commit, _, name in (line.partition("\t") for line in listing.splitlines())}
@@ -242,30 +284,29 @@ class GitClones:
         """Write the tree of ``commit`` at ``prefix``, and what is below it; ``asked`` gets every url."""
         objects = self.objects(url, commit)
         asked.append(url)
-        links: list[tuple[str, str]] = []
         for entry in objects.entries():
             path = prefix + entry.path
             if ".git" in entry.path.lower().split("/"):
                 raise RepositoryError(f"a path within .git is refused: {entry.path}", place=url)
             if entry.mode == "160000":
-                links.append((entry.path, entry.identifier))
                 writer.folder(path)
             elif entry.mode == "120000":
                 writer.symlink(path, os.fsdecode(objects.blob(entry.identifier)))
             else:
                 writer.file(path, [objects.blob(entry.identifier)], executable=entry.mode == "100755")
-        if not links:
-            return
-        if depth == _DEEPEST:
-            raise RepositoryError(f"submodules are nested more than {_DEEPEST} deep", place=url)
-        from monorepo.adapters.submodules import submodules
-
-        known = {submodule.path: submodule for submodule in submodules(objects.module_settings(), url)}
-        for path, locked in links:
-            if path not in known:
-                raise RepositoryError(f"the submodule {path} has no url in .gitmodules", place=url)
-            self._export(known[path].url, locked, writer, f"{prefix}{path}/", asked, depth + 1)
+        for path, found, locked in _submodules(objects, url):
+            if depth == _DEEPEST:
+                raise RepositoryError(f"submodules are nested more than {_DEEPEST} deep", place=url)
+            self._export(found, locked, writer, f"{prefix}{path}/", asked, depth + 1)
 
 
-def _digest(url: str) -> str:
-    return hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()[:40]
+def _submodules(objects: Objects, url: str) -> list[tuple[str, str, str]]:
+    """Path, url and commit of each submodule of the commit of ``objects``, which is of ``url``."""
+    links = [(entry.path, entry.identifier) for entry in objects.entries() if entry.mode == "160000"]
+    if not links:
+        return []
+    known = {submodule.path: submodule for submodule in submodules(objects.module_settings(), url)}
+    for path, _ in links:
+        if path not in known:
+            raise RepositoryError(f"the submodule {path} has no url in .gitmodules", place=url)
+    return [(path, known[path].url, locked) for path, locked in links]

@@ -84,6 +84,7 @@ class Clone:
             (aside / folder).mkdir(parents=True)
         (aside / "HEAD").write_text("ref: refs/heads/main\n", encoding="utf-8")
         (aside / "config").write_text(self._config, encoding="utf-8")
+        (aside / "url").write_text(f"{self.url}\n", encoding="utf-8", errors="surrogateescape")
         remove(self.path)  # whatever is there, it is no clone
         aside.rename(self.path)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 from weakref import finalize
 
 from monorepo.errors import RepositoryError
@@ -44,10 +44,39 @@ def run_git(folder: Path, arguments: Sequence[str], environment: Mapping[str, st
             with_extended_output=True,
         )
     except git.GitCommandNotFound as error:
-        raise RepositoryError("git is not installed, or not on PATH", hint="install git") from error
+        raise _without_git() from error
     except git.GitCommandError as error:
         raise GitRefusedError(_complaint(error)) from error
     return bytes(output), talk
+
+
+def stream_git(
+    folder: Path,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    given: BinaryIO,
+    output: BinaryIO,
+) -> None:
+    """Have ``git arguments`` read the file ``given`` as its stdin and write its stdout to ``output``.
+
+    Raises:
+        GitRefusedError: it failed.
+        RepositoryError: there is no git.
+    """
+    import git
+
+    try:
+        git.Git(str(folder)).execute(
+            ["git", *arguments], env=environment, istream=given, output_stream=output
+        )
+    except git.GitCommandNotFound as error:
+        raise _without_git() from error
+    except git.GitCommandError as error:
+        raise GitRefusedError(_complaint(error)) from error
+
+
+def _without_git() -> RepositoryError:
+    return RepositoryError("git is not installed, or not on PATH", hint="install git")
 
 
 class BlobReader:

@@ -37,7 +37,7 @@ def submodules(settings: str, parent: str) -> Iterator[Submodule]:
 def _absolute(url: str, parent: str) -> str:
     if url.startswith(("./", "../")):
         return _relative(url, parent)
-    if _is_local(url) and not _is_local(parent):
+    if is_local(url) and not is_local(parent):
         raise RepositoryError(
             f"the submodule url {url} names files of this machine and is refused", place=parent
         )
@@ -59,5 +59,5 @@ def _relative(url: str, parent: str) -> str:
             return f"{base}/{url}"
 
 
-def _is_local(url: str) -> bool:
+def is_local(url: str) -> bool:
     return url.startswith(("/", "file:"))

@@ -8,11 +8,13 @@ from types import ModuleType
 import click
 
 from monorepo import __version__
-from monorepo.cli.settings import global_options
+from monorepo.cli.settings import global_options, show_help_alone
 
 _COMMANDS = {
     "bisect": "Find the commit of a repository that changed what is chosen.",
     "build": "Lock if need be, pull, write contexts and build.",
+    "bundle": "Carry a locked project to where there is no network.",
+    "cache": "Look at what is kept, remove what is not used, verify it.",
     "contexts": "Write a build context for each target of the lock.",
     "diff": "Tell what changed from one lock to another, and why.",
     "list": "List the packages of the lock.",
@@ -72,8 +74,7 @@ def _module(name: str) -> ModuleType:
 
 @click.pass_context
 def _without_command(context: click.Context) -> None:
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+    show_help_alone(context)
 
 
 def _show_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:

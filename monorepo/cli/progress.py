@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from monorepo.cli.words import counted, one_line, size, visible
+from monorepo.cli.sizes import size_text
+from monorepo.cli.words import counted, one_line, visible
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -22,6 +23,8 @@ _UNTOLD = 0.5  # seconds that a download may take before it is shown by itself
 _NAME, _AMOUNT, _RATE = 36, 20, 10  # columns
 _SPARE = 4  # columns that stay free: what Ctrl-C shows must not begin a line of its own
 _A_SECOND = 8  # times that a terminal is drawn
+_THINGS = {"verifying": "entry", "packing": "part"}
+"""What a stage works on, where that is not sources."""
 
 
 class Lines:
@@ -32,7 +35,7 @@ class Lines:
 
     def started(self, stage: str, items: int) -> None:
         if items:
-            self._talk.say(f"{stage} {counted(items, 'source')}")
+            self._talk.say(f"{stage} {counted(items, _THINGS.get(stage, 'source'))}")
 
     def advanced(self, item: str, done: int, total: int | None) -> None:
         pass
@@ -127,7 +130,7 @@ class Drawing:
 
         amount = f"{stage.finished}/{stage.items}"
         if stage.received:
-            amount += f" · {size(stage.received)}"
+            amount += f" · {size_text(stage.received)}"
         bar = ProgressBar(total=stage.items, completed=stage.finished)
         table.add_row(stage.name, bar, amount, _rate(stage.received, now - stage.since))
 
@@ -137,14 +140,18 @@ class Drawing:
 
         slow = [(name, one) for name, one in self._downloads.items() if now - one.since >= _UNTOLD]
         for name, one in sorted(slow, key=lambda pair: pair[1].since)[:_MOST_SHOWN]:
-            amount = size(one.done) if one.total is None else f"{size(one.done)} of {size(one.total)}"
+            amount = (
+                size_text(one.done)
+                if one.total is None
+                else f"{size_text(one.done)} of {size_text(one.total)}"
+            )
             bar = "" if one.total is None else ProgressBar(total=one.total, completed=one.done)
             rate = _rate(one.done - one.before, now - one.since)
             table.add_row(Text(f"  {visible(name)}"), bar, Text(amount), Text(rate))
 
 
 def _rate(received: int, seconds: float) -> str:
-    return f"{size(round(received / seconds))}/s" if received and seconds > 0 else ""
+    return f"{size_text(round(received / seconds))}/s" if received and seconds > 0 else ""
 
 
 @contextmanager

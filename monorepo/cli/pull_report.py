@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from monorepo.cli.words import counted, size
+from monorepo.cli.sizes import size_text
+from monorepo.cli.words import counted
 from monorepo.duniverse.pull import PullReport
 from monorepo.lock.model import Kind, Lock
 
@@ -22,7 +23,7 @@ def pull_summary(report: PullReport, lock: Lock, seconds: float) -> str:
     told = f"duniverse/ has {contents} ({_some(done)})"
     if report.archives:
         cached = report.archives - report.downloaded
-        came = _some({f"fetched, {size(report.received)}": report.downloaded, "from the cache": cached})
+        came = _some({f"fetched, {size_text(report.received)}": report.downloaded, "from the cache": cached})
         told += f", from {counted(report.archives, 'archive')} ({came})"
     return f"{told} in {seconds:.1f} s"
 

@@ -87,6 +87,19 @@ def global_options(*, hidden: bool) -> list[click.Parameter]:
     ]
 
 
+def show_help_alone(context: click.Context) -> None:
+    """Print the help of a group of commands where none of them was named."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def with_global_options(group: click.Group) -> click.Group:
+    """``group``, whose own commands take the options as well."""
+    for command in group.commands.values():
+        command.params.extend(global_options(hidden=True))
+    return group
+
+
 def _option(names: tuple[str, ...], hidden: bool, text: str, **details: object) -> click.Option:
     return click.Option(names, expose_value=False, callback=_remember, hidden=hidden, help=text, **details)  # type: ignore[arg-type]
 

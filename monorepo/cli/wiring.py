@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from monorepo.cli.talk import Talk
 from monorepo.ports import Git, Http, Processes, Workers
 
 
@@ -18,6 +19,21 @@ def http() -> Iterator[Http]:
         yield client
 
 
+@contextmanager
+def opened(cache: Path, talk: Talk, *, offline: bool = False) -> Iterator[tuple[Http, Git]]:
+    """http and git while ``cache`` is in use, so that nobody removes from it."""
+    from monorepo.cache.use import in_use
+
+    with in_use(cache, lambda: talk.say("waiting for another mono that removes from the cache")):
+        if offline:
+            from monorepo.fetch.offline import NoHttp
+
+            yield NoHttp(), git(cache).without_network()
+            return
+        with http() as client:
+            yield client, git(cache)
+
+
 def git(cache: Path) -> Git:
     """git, with its bare clones below ``cache``."""
     from monorepo.adapters.git import GitClones
@@ -25,11 +41,11 @@ def git(cache: Path) -> Git:
     return GitClones(cache)
 
 
-def processes() -> Processes:
-    """Other programs, whose output goes straight to the terminal."""
+def processes(*, capture: bool = False) -> Processes:
+    """Other programs, whose output goes straight to the terminal, or is kept."""
     from monorepo.adapters.processes import SystemProcesses
 
-    return SystemProcesses()
+    return SystemProcesses(capture=capture)
 
 
 def workers() -> Workers:

@@ -122,13 +122,7 @@ def one_line(text: str) -> str:
 
 
 def counted(number: int, thing: str) -> str:
-    """``1 source``, ``2 sources``."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
-def size(count: int) -> str:
-    """Bytes in the unit that people read."""
-    for unit, bytes_ in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= bytes_:
-            return f"{count / bytes_:.1f} {unit}"
-    return counted(count, "byte")
+    """``1 source``, ``2 sources``, ``3 entries``."""
+    if number == 1:
+        return f"1 {thing}"
+    return f"{number} {thing.removesuffix('y')}ies" if thing.endswith("y") else f"{number} {thing}s"

@@ -151,6 +151,11 @@ def _write_editor_workspace(lock: Lock, path: Path) -> None:
         _write(path, render_editor_workspace(lock.targets, language))
 
 
+def is_editor_workspace(path: Path) -> bool:
+    """Whether ``path`` is the workspace for editors that mono wrote, and would write again."""
+    return path.name == "dune-workspace" and path.is_file() and _is_mine(path)
+
+
 def _is_mine(path: Path) -> bool:
     return _MARKER in path.read_text(encoding="utf-8", errors="replace")
 

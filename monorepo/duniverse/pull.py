@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from monorepo.duniverse.recording import Recorded, record_trees, refuse_other_tr
 from monorepo.duniverse.state import Vendored
 from monorepo.duniverse.swap import alone, repair
 from monorepo.duniverse.vendor import Bring, Means, plan, prepare_aside, vendor
-from monorepo.errors import FetchError
 from monorepo.fetch.arrivals import Arrived
 from monorepo.fetch.download import Fetched, fetch
+from monorepo.fetch.offline import NoHttp, refuse_missing
 from monorepo.fetch.patience import Patience
 from monorepo.fetch.places import documents_of
 from monorepo.fetch.progress import Progress, Silence
@@ -24,7 +23,7 @@ from monorepo.fetch.unverified import pin_unverified
 from monorepo.lock.itself import refuse_uncertified
 from monorepo.lock.model import Lock, LockedSource
 from monorepo.lock.writer import clear_aside
-from monorepo.ports import Git, Http, HttpBody, Workers
+from monorepo.ports import Git, Http, Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,8 @@ def pull(
     mono.lock where it has none yet.
     A second pull at the same time waits for the first. Sources that the cache has prepared are placed from
     there, by ``link_mode`` or as cheaply as can be; nothing is fetched for them. ``offline`` takes everything
-    from the cache and from this machine; ``force`` discards what was changed by hand.
+    from the cache and from this machine, and where something is lacking tells of all that is; ``force``
+    discards what was changed by hand.
 
     Raises:
         LockError: the lock breaks the formulas that it records of its own packages.
@@ -98,7 +98,7 @@ def pull(
             _tell(recorded.notes, progress)
             kept = tuple(sorted(todo.kept))
             return PullReport((), kept, recorded=recorded.trees, notes=recorded.notes)
-        bring = _bringing(lock, project, cache, http, git, progress, patience)
+        bring = _bringing(lock, project, cache, http, git, progress, patience, offline=offline)
         means = Means(cache, link_mode, git, workers, held, progress)
         vendoring = vendor(todo, lock, project, means, bring, check)
         fetched = vendoring.fetched
@@ -153,10 +153,14 @@ def _bringing(
     git: Git,
     progress: Progress,
     patience: Patience | None = None,
+    *,
+    offline: bool = False,
 ) -> Bring:
     mirrors = archive_mirrors(lock.archive_mirrors, project)
 
     def bring(sources: Sequence[LockedSource], arrived: Arrived) -> Fetched:
+        if offline:
+            refuse_missing(sources, mirrors, cache, git)
         pinned = pin_unverified(sources, cache, http, progress)
         return fetch(
             pinned,
@@ -171,20 +175,6 @@ def _bringing(
         )
 
     return bring
-
-
-class NoHttp:
-    """`monorepo.ports.Http` that asks nobody."""
-
-    def stream(self, url: str, *, start: int = 0, validator: str = "") -> AbstractContextManager[HttpBody]:
-        raise _not_asked(url)
-
-    def post(self, url: str) -> AbstractContextManager[HttpBody]:
-        raise _not_asked(url)
-
-
-def _not_asked(url: str) -> FetchError:
-    return FetchError("not asked, as this pull is offline", place=url, hint="pull without --offline")
 
 
 def archive_mirrors(mirrors: Sequence[str], project: Path) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from monorepo.errors import FetchError, without_logins
 from monorepo.fetch.checksums import Checksum, Verifier, feed_file, verify_file
+from overlays.stores.files import touch
 
 
 class ArchiveCache:
@@ -30,7 +31,10 @@ class ArchiveCache:
         """The archive with all of ``checksums``; None where it is absent or damaged."""
         path = self.path(checksums)
         try:
-            return None if verify_file(path, checksums) else path
+            if verify_file(path, checksums):
+                return None
+            touch(path)
+            return path
         except FileNotFoundError:
             return None
         except OSError as error:

@@ -28,6 +28,9 @@ from monorepo.ports import Http
 _DIRECTORY = re.compile(r"swh:1:dir:([0-9a-f]{40})")
 _LONGEST_ANSWER = 1 << 16
 
+HERITAGE = "swh"
+"""Stands in the cache for the algorithm of a checksum where what an archive unpacks to is verified."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heritage:
@@ -50,14 +53,14 @@ class Heritage:
         match = _DIRECTORY.fullmatch(swhid)
         if match is None:
             raise _no_folder(swhid)
-        identifier = (Checksum("swh", match[1]),)
+        identifier = (Checksum(HERITAGE, match[1]),)
         with self.cache.bringing(identifier) as entry:
             path = self.cache.path(identifier)
-            if path.exists() and _holds(path, match[1], entry):
+            if path.exists() and holds(path, match[1], entry.part.parent):
                 return path, None
             url = self._archive_url(swhid, stop)
             received = self.patience.ask(lambda: self._download(url, name, entry, stop), stop)
-            if not _holds(entry.part, match[1], entry):
+            if not holds(entry.part, match[1], entry.part.parent):
                 entry.discard()
                 raise FetchError(f"what it unpacks to is not {swhid}", place=url)
             return entry.keep(), received
@@ -125,9 +128,9 @@ def _no_folder(swhid: str) -> FetchError:
     return FetchError("this names no folder (swh:1:dir:…), and a source is one", place=swhid)
 
 
-def _holds(archive: Path, identifier: str, entry: Entry) -> bool:
-    """Whether ``archive`` is one of the folder ``identifier``; unpacked beside the part of ``entry``."""
-    with tempfile.TemporaryDirectory(dir=entry.part.parent, prefix="swh-") as aside:
+def holds(archive: Path, identifier: str, room: Path) -> bool:
+    """Whether ``archive`` is one of the folder that git calls ``identifier``; unpacked in ``room``."""
+    with tempfile.TemporaryDirectory(dir=room, prefix="swh-") as aside:
         folder = Path(aside) / "tree"
         try:
             unpack(archive, folder)

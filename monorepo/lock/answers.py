@@ -11,6 +11,7 @@ import json
 import os
 from pathlib import Path
 
+from overlays.stores.files import touch
 from solver.optimise import Uses
 
 
@@ -26,6 +27,7 @@ class Answers:
             digest, _, uses = self._file(problem).read_text(encoding="ascii").partition("\n")
             if digest != _digest(problem, uses):
                 return None
+            touch(self._file(problem))
             return frozenset((candidate, platform) for candidate, platform in json.loads(uses))
         except (OSError, ValueError):
             return None

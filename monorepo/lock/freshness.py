@@ -19,7 +19,7 @@ from monorepo import __version__
 from monorepo.lock.format import FILE, FORMAT, REVISION
 from monorepo.lock.trees import text_without_trees
 from monorepo.repository_url import RepositoryKind, RepositorySetting
-from overlays.stores.files import stamp_of
+from overlays.stores.files import stamp_of, touch
 from overlays.stores.folder import unchanged
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Freshness:
         """Whether the project is as it was when `note` was last called."""
         try:
             note = json.loads(self._file.read_text(encoding="utf-8"))
+            touch(self._file)
             return (
                 note["mono"] == _THIS_MONO
                 and note["opam"] == self._opam_files(note["deep"])

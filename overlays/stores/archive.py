@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from overlays.errors import RepositoryUnreadable
+from overlays.stores.files import touch
 from overlays.stores.layout import Stamp, index_of
 from overlays.stores.unpacking import BadArchive, package_files
 
@@ -47,6 +48,9 @@ class _Snapshot:
     def __contains__(self, path: str) -> bool:
         return path in self._places
 
+    def paths(self) -> Iterable[str]:
+        return self._places
+
     def read(self, path: str) -> bytes | None:
         """The bytes of a file that is in the snapshot, None where they are not what was written."""
         offset, length, checksum = self._places[path]
@@ -72,6 +76,7 @@ class ArchiveStore:
             self._hash = _sha256_of(path)
             self._place = folder / f"{self._hash}.snapshot"
             self._snapshot = _opened(self._place) or self._written()
+            touch(self._place)
         except OSError as error:
             raise self._unreadable(f"cannot be read: {error.strerror or error}") from error
 
@@ -112,6 +117,15 @@ class ArchiveStore:
 
     def _unreadable(self, reason: str) -> RepositoryUnreadable:
         return RepositoryUnreadable(self._repository, str(self._path), reason)
+
+
+def is_whole(place: Path) -> bool:
+    """Whether the snapshot at ``place`` is what was written; OSError where it cannot be read."""
+    try:
+        snapshot = _Snapshot(place)
+    except ValueError:
+        return False
+    return all(snapshot.read(path) is not None for path in snapshot.paths())
 
 
 def _sha256_of(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from overlays.stores.layout import Stamp
 
@@ -44,3 +45,9 @@ def changed_at(stamp: Stamp) -> int:
         case (_, int(modified), int(inode_changed), _):
             return max(modified, inode_changed)
     return 0
+
+
+def touch(path: str | os.PathLike[str]) -> None:
+    """Note in the cache that ``path`` is being used; one that cannot be written needs no such note."""
+    with suppress(OSError):
+        os.utime(path)

@@ -60,12 +60,12 @@ def command(
         talk.say(f"{commits} commits left, about {solves} solve{'' if solves == 1 else 's'}")
 
     gc.disable()  # see `mono lock`
-    with wiring.http() as http:
+    with wiring.opened(settings.cache, settings.talk()) as (http, git):
         culprit = bisect_project(
             settings.directory,
             cache=settings.cache,
             http=http,
-            git=wiring.git(settings.cache),
+            git=git,
             packages=packages,
             repository=repository,
             good=good,

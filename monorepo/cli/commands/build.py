@@ -39,7 +39,7 @@ def command(context: click.Context, targets: tuple[str, ...], twice: bool, build
     pull_sources(settings)
     for folder in write_contexts(settings):
         if not targets or Path(folder).name in targets:
-            _build(settings, folder, builder or _beside_mono(), twice=twice)
+            _build(settings, folder, builder or builder_beside_mono(), twice=twice)
 
 
 def _refuse_other_targets(targets: Sequence[str], locked: Sequence[str]) -> None:
@@ -60,7 +60,7 @@ def _build(settings: Settings, folder: str, builder: str, *, twice: bool) -> Non
         raise BuildError(f"{Path(builder).name} did not build it (exit status {done.status})", folder)
 
 
-def _beside_mono() -> str:
+def builder_beside_mono() -> str:
     """The builder that was installed with this mono, or else the one on PATH."""
     beside = shutil.which(BUILDER, path=str(Path(sys.executable).parent))
     return beside or BUILDER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Make change N of those that a failed lock offered, and lock.",
 )
+@click.option("--offline", is_flag=True, help="Take repositories from the cache and this machine, or fail.")
 @click.option(
     "--fetch",
     is_flag=True,
@@ -71,6 +72,7 @@ def command(
     as_of: int | None,
     revisions: tuple[tuple[str, str], ...],
     number: int | None,
+    offline: bool,
     fetch: bool,
     as_json: bool,
     packages: tuple[str, ...],
@@ -97,14 +99,16 @@ def command(
             if given[option] and given[other]:
                 raise click.UsageError(f"{option} and {other} exclude each other", context)
     settings = settings_of(context)
-    options = LockOptions(upgrade, (*update, *packages), lowest, _states(as_of, revisions, context), number)
+    options = LockOptions(
+        upgrade, (*update, *packages), lowest, _states(as_of, revisions, context), number, offline
+    )
     if check:
-        check_lock(settings, as_json)
+        check_lock(settings, as_json, offline=offline)
         return
     settings.lock_options = str(options)
     report = make_lock(settings, options, always=as_json)
     if fetch:
-        fetch_locked(settings)
+        fetch_locked(settings, offline=offline)
     if as_json and report is not None:
         from monorepo.cli.summary import package_row
 
@@ -120,13 +124,17 @@ _EXCLUDED = {
 
 @dataclass(frozen=True, slots=True)
 class LockOptions:
-    """How to lock: see `monorepo.locking.lock_project`; ``repair`` is one that is made before."""
+    """How to lock: see `monorepo.locking.lock_project`; ``repair`` is one that is made before.
+
+    ``offline`` asks no server.
+    """
 
     upgrade: bool = False
     update: tuple[str, ...] = ()
     lowest: bool = False
     states: States | None = None
     repair: int | None = None
+    offline: bool = False
 
     def __str__(self) -> str:
         """All but the repair as they are given, each after a blank."""
@@ -140,6 +148,7 @@ class LockOptions:
             words += [] if as_of is None else ["--as-of", moment_text(as_of).removesuffix("T23:59:59Z")]
             for name, revision in self.states.revisions.items():
                 words += ["--repository", f"{name}={revision}"]
+        words += ["--offline"] if self.offline else []
         return "".join(f" {shlex.quote(word)}" for word in words)
 
 
@@ -167,7 +176,8 @@ def make_lock(
     from monorepo.lock.freshness import Freshness
 
     talk = settings.talk()
-    if options == LockOptions() and not always and Freshness(settings.directory, settings.cache).holds():
+    usual = replace(options, offline=False) == LockOptions()
+    if usual and not always and Freshness(settings.directory, settings.cache).holds():
         talk.say("mono.lock is fresh")
         return None
 
@@ -177,8 +187,8 @@ def make_lock(
 
     # A lock makes many values that live to its end: looking for cycles among them is in vain.
     gc.disable()
-    with stopwatch() as seconds, wiring.http() as http:
-        git = wiring.git(settings.cache)
+    ports = wiring.opened(settings.cache, talk, offline=options.offline)
+    with stopwatch() as seconds, ports as (http, git):
         if options.repair is None:
             report = lock_project(
                 settings.directory,
@@ -217,7 +227,7 @@ def make_lock(
     return report
 
 
-def fetch_locked(settings: Settings) -> None:
+def fetch_locked(settings: Settings, *, offline: bool = False) -> None:
     """Have recorded in the lock what every source of it is."""
     from monorepo.cli.commands.pull import tell_recorded
     from monorepo.duniverse.pull import fetch_trees
@@ -225,8 +235,7 @@ def fetch_locked(settings: Settings) -> None:
 
     talk = settings.talk()
     lock = load_lock(settings.directory)
-    with wiring.http() as http, talk.progress() as progress:
-        git = wiring.git(settings.cache)
+    with wiring.opened(settings.cache, talk, offline=offline) as (http, git), talk.progress() as progress:
         workers = wiring.workers()
         recorded = fetch_trees(lock, settings.directory, settings.cache, http, git, workers, progress)
     tell_recorded(recorded.trees, talk)
@@ -264,12 +273,11 @@ def _repaired(settings: Settings, options: LockOptions, number: int, http: Http,
     return repaired.lock
 
 
-def check_lock(settings: Settings, as_json: bool) -> None:
+def check_lock(settings: Settings, as_json: bool, *, offline: bool = False) -> None:
     """Compare the lock with what would be locked now."""
     from monorepo import locking
 
-    with wiring.http() as http:
-        git = wiring.git(settings.cache)
+    with wiring.opened(settings.cache, settings.talk(), offline=offline) as (http, git):
         report = locking.check_lock(settings.directory, cache=settings.cache, http=http, git=git)
     if not report.good:
         from monorepo.cli.checking import check_failure

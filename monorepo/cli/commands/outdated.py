@@ -37,12 +37,12 @@ def command(
     """
     settings = settings_of(context)
     talk = settings.talk()
-    with wiring.http() as http:
+    with wiring.opened(settings.cache, settings.talk()) as (http, git):
         found = outdated(
             settings.directory,
             cache=settings.cache,
             http=http,
-            git=wiring.git(settings.cache),
+            git=git,
             targets=targets,
             explain_all=show_all or as_json,
             offline=offline,

@@ -25,7 +25,7 @@ LINK_MODES = ("reflink", "hardlink", "copy")
 @click.option("--force", is_flag=True, help="Discard what was changed by hand in duniverse/.")
 @click.option("--offline", is_flag=True, help="Take everything from the cache and this machine, or fail.")
 @click.option("--check", is_flag=True, help="Only tell what in duniverse/ is not as mono.lock says.")
-@json_option("Print what was done or found, or why not, as JSON.")
+@json_option("Print what was done, or what --check found, as JSON.")
 @click.option(
     "--link-mode",
     type=click.Choice(LINK_MODES),
@@ -92,13 +92,13 @@ def pull_sources(
     talk = settings.talk()
     with _interruption_told(talk), stopwatch() as seconds:
         lock = load_lock(settings.directory)
-        with wiring.http() as http, talk.progress() as progress:
+        with wiring.opened(settings.cache, talk) as (http, git), talk.progress() as progress:
             report = pull(
                 lock,
                 settings.directory,
                 cache=settings.cache,
                 http=http,
-                git=wiring.git(settings.cache),
+                git=git,
                 workers=wiring.workers(),
                 progress=progress,
                 link_mode=_link_mode(link_mode, settings),
@@ -116,7 +116,7 @@ def pull_sources(
 
 @contextmanager
 def _interruption_told(talk: Talk) -> Iterator[None]:
-    """Tell a user who stops it what is kept."""
+    """A user who stops it hears what is kept."""
     try:
         yield
     except KeyboardInterrupt:

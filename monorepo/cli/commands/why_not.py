@@ -31,10 +31,8 @@ def command(context: click.Context, package: str, as_json: bool) -> None:
     if "" in package.strip().split(".", 1):
         raise click.UsageError(f'"{package}" names no package, or no version behind its dot', context)
     asked = asked_in(package)
-    with wiring.http() as http:
-        told = why_not(
-            settings.directory, asked, cache=settings.cache, http=http, git=wiring.git(settings.cache)
-        )
+    with wiring.opened(settings.cache, settings.talk()) as (http, git):
+        told = why_not(settings.directory, asked, cache=settings.cache, http=http, git=git)
     if as_json:
         print_json(_row(told))
         return

@@ -67,7 +67,7 @@ def test_offline_only_this_machine_is_asked(upstream: Path, clones: GitClones) -
     assert clones.without_network().resolve(upstream.as_uri(), head) == head
     with pytest.raises(RepositoryError, match=f"does not have the commit {head}, and mono is offline"):
         clones.without_network().objects("https://nowhere.invalid/x", head)
-    with pytest.raises(RepositoryError, match="mono is offline"):
+    with pytest.raises(RepositoryError, match="mono is offline and cannot ask which commit main is"):
         clones.without_network().resolve("https://nowhere.invalid/x", "main")
 
 

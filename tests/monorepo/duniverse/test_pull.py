@@ -11,11 +11,25 @@ from pathlib import Path
 
 import pytest
 
+from monorepo.adapters.git import GitClones
 from monorepo.duniverse.state import source_digest
 from monorepo.errors import DuniverseError, FetchError, LockError
 from monorepo.fetch.progress import Silence
-from monorepo.lock.model import Lock, LockedSource
-from tests.monorepo.fetch.sources import lock, pulled, put, repository, run_git, source, tar, tree, vendored
+from monorepo.lock.model import ExtraSource, Lock, LockedSource
+from tests.monorepo.fetch.sources import (
+    checksum,
+    commit,
+    lock,
+    pulled,
+    put,
+    repository,
+    run_git,
+    source,
+    tar,
+    tree,
+    vendored,
+)
+from tests.support.git_server import serving_git
 
 ONE, TWO, THREE = (tar({"p-1/a": text, "p-1/run.sh": b"#!"}) for text in (b"one", b"two", b"three"))
 
@@ -245,18 +259,48 @@ def test_every_source_that_cannot_be_prepared_is_named(tmp_path: Path, project: 
     assert list(project.iterdir()) == []
 
 
-def test_offline_says_what_is_missing(tmp_path: Path) -> None:
-    pulled(lock(archive(tmp_path, "p", ONE)), tmp_path)
-    shutil.rmtree(tmp_path / "project")
-    cached, missing = (
-        source("p", "https://nowhere.invalid/p", ONE),
+def test_offline_says_all_that_is_missing_before_anything_changes(tmp_path: Path, project: Path) -> None:
+    upstream = repository(tmp_path / "upstream", {"x": b"x"})
+    head = run_git(upstream, "rev-parse", "HEAD")
+    here = archive(tmp_path, "p", ONE)
+    pulled(lock(here), tmp_path)
+    before = tree(project)
+    cached = source("p", "https://nowhere.invalid/p", ONE)
+    missing = [
         source("q", "https://nowhere.invalid/q", TWO),
-    )
-    assert pulled(lock(cached), tmp_path, offline=True).made == ("p",)
+        LockedSource("g", "git+https://nowhere.invalid/g", ("g",), commit=head),
+        replace(
+            cached,
+            directory="s",
+            packages=("s",),
+            extra_sources=(ExtraSource("extra", "https://nowhere.invalid/e", (), (checksum(b"extra"),)),),
+        ),
+    ]
     with pytest.raises(FetchError) as failure:
-        pulled(lock(cached, missing), tmp_path, offline=True)
-    assert failure.value.place == "q"
-    assert failure.value.details == ("https://nowhere.invalid/q: not asked, as this pull is offline",)
+        pulled(lock(cached, *missing), tmp_path, offline=True)
+    assert failure.value.reason.startswith("3 things that the lock wants are not on this machine")
+    assert failure.value.details == (
+        f"g: https://nowhere.invalid/g (commit {head})",
+        f"q: https://nowhere.invalid/q ({checksum(TWO)})",
+        f"s: https://nowhere.invalid/e ({checksum(b'extra')})",
+    )
+    assert "mono bundle create" in failure.value.hint
+    assert tree(project) == before
+    assert pulled(lock(cached), tmp_path, offline=True).kept == ("p",)
+
+
+def test_offline_a_submodule_is_missing_as_well(tmp_path: Path) -> None:
+    inner = repository(tmp_path / "git/inner", {"y": b"y"})
+    outer = repository(tmp_path / "git/outer", {"x": b"x"})
+    run_git(outer, "submodule", "--quiet", "add", "../inner", "sub")
+    head = commit(outer, {})
+    sub = run_git(inner, "rev-parse", "HEAD")
+    with serving_git(tmp_path / "git") as url:
+        locked = lock(LockedSource("g", f"git+{url}/outer", ("g",), commit=head))
+        GitClones(tmp_path / "cache").objects(f"{url}/outer", head)
+    with pytest.raises(FetchError) as failure:
+        pulled(locked, tmp_path, offline=True)
+    assert failure.value.details == (f"g: {url}/inner (commit {sub})",)
 
 
 def test_relative_mirrors_are_the_projects(tmp_path: Path, project: Path) -> None:
