@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.https import https_server
 from tests.faults.scene import Scene
 from tests.faults.server import FaultyServer, faulty_server
 
@@ -48,3 +49,10 @@ def context(certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate / "certificate", certificate / "key")
     return context
+
+
+@pytest.fixture
+def https(context: ssl.SSLContext) -> Iterator[str]:
+    """The url of a server with that certificate."""
+    with https_server(context) as url:
+        yield url

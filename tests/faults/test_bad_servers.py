@@ -213,9 +213,32 @@ def test_a_file_that_is_not_what_the_lock_says(scene: Scene) -> None:
     scene.done(scene.pull(), {f"{name}/a": text for name, text in OLD.items()})
 
 
-def test_a_server_that_is_not_there(scene: Scene, tmp_path: Path) -> None:
+def test_a_server_that_is_not_there(scene: Scene) -> None:
     old = scene.with_old_duniverse()
     scene.lock(source("p", "http://127.0.0.1:9/p", b""), source("q", "http://nowhere.invalid/q", b"q"))
     said = scene.refused(scene.pull(), old)
     assert "http://127.0.0.1:9/p: the connection failed" in said
     assert "http://nowhere.invalid/q: the connection failed" in said
+
+
+def test_tls_that_cannot_be_trusted(
+    scene: Scene, server: FaultyServer, https: str, certificate: Path
+) -> None:
+    """An unknown certificate, one that has another name, and a server that speaks no TLS at all."""
+    old = scene.with_old_duniverse()
+    urls = {
+        "unknown": f"{https}/fine",
+        "plain": server.on("/p", body(b"p")).replace("http:", "https:"),
+    }
+    scene.lock(*(source(name, url, name.encode()) for name, url in urls.items()))
+    said = scene.refused(scene.pull(), old)
+    assert f"{urls['unknown']}: the server's certificate is not to be trusted" in said
+    assert f"{urls['plain']}: TLS cannot be agreed on" in said
+    scene.environment["SSL_CERT_FILE"] = str(certificate / "certificate")
+    urls = {"down": f"{https}/down", "other-name": f"{https}/fine".replace("127.0.0.1", "localhost")}
+    scene.lock(*(source(name, url, name.encode()) for name, url in urls.items()))
+    said = scene.refused(scene.pull(), old)
+    assert f"{urls['down']}: the server redirects from https to http://127.0.0.1:9/elsewhere" in said
+    assert f"{urls['other-name']}: the server's certificate is not to be trusted" in said
+    scene.lock(source("p", f"{https}/fine", b""), *scene.old_sources())
+    assert "this is no archive that mono knows" in scene.refused(scene.pull(), old)  # it was fetched

@@ -189,6 +189,16 @@ def test_damaged_trees_are_made_again(scene: Scene, server: FaultyServer) -> Non
         assert {path.name for path in entry(scene, case).iterdir()} >= {"tree", "about.json"}
 
 
+def test_bits_that_a_disk_lost_show_in_a_check(scene: Scene, server: FaultyServer) -> None:
+    """Sizes and times do not tell of them, and reading every file at every pull would cost more than the pull."""
+    kept(scene, server, "p")
+    rotten(entry(scene, "p") / "tree/a", scene.outside)
+    scene.done(scene.pull())
+    outcome = scene.pull("--check")
+    assert outcome.status == 1
+    assert "duniverse/p" in outcome.stdout and "changed: a" in outcome.stdout
+
+
 def test_notes_of_another_tree_are_held_against_the_lock(scene: Scene, server: FaultyServer) -> None:
     new = kept(scene, server, "p")
     notes_of_another(entry(scene, "p") / "about.json", scene.outside)
