@@ -60,7 +60,7 @@ def full(tmp_path: Path, cache: Path) -> Path:
     put(tree, "about.json", json.dumps(about).encode())
     put(cache, "answers/00ff.json", b"answer")
     put(cache, "fresh/00ff.json", b"note")
-    put(cache, "incoming/sha256-00ff", b"part")
+    put(cache, "incoming/sha256-00ff.part", b"part")
     return cache
 
 
