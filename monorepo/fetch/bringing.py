@@ -17,9 +17,11 @@ from monorepo.fetch.parallel import Stop, Turns
 from monorepo.fetch.patience import Patience
 from monorepo.fetch.places import Document, Place, local_path, places_of
 from monorepo.fetch.progress import Progress
+from monorepo.fetch.tree import Limits
 from monorepo.ports import Http, HttpBody
 
 _BLOCK = 1 << 18
+_MOST = Limits().bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class Bringer:
         received = 0
         with body_of(url, self.http, start=present, validator=entry.validator(url)) as body:
             start = body.start
+            _refuse_too_much(body.length or 0, url)
             if start != present or not present:
                 entry.begin(url, body.validator)
                 verifier = Verifier(document.checksums)
@@ -119,6 +122,7 @@ class Bringer:
                     verifier.feed(chunk)
                     add(chunk)
                     received += len(chunk)
+                    _refuse_too_much(start + received, url)
                     self.progress.advanced(document.name, start + received, body.length)
             if body.length is not None and start + received < body.length:
                 came = start + received
@@ -196,6 +200,11 @@ def _opened(path: Path, url: str) -> BinaryIO:
         raise AbsentError("there is no such file", place=url) from error
     except OSError as error:
         raise FetchError(error.strerror or "cannot be read", place=url) from error
+
+
+def _refuse_too_much(count: int, url: str) -> None:
+    if count > _MOST:
+        raise FetchError(f"it has more than {_MOST} bytes, which is refused", place=url)
 
 
 def _compare(mismatches: Sequence[Mismatch]) -> str:

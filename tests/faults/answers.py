@@ -25,6 +25,19 @@ def without_length(content: bytes) -> Answer:
     return answer
 
 
+def announcing(length: int, content: bytes) -> Answer:
+    """Announces ``length`` bytes, whatever there is."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(length))
+        handler.end_headers()
+        handler.wfile.write(content)
+        handler.close_connection = True
+
+    return answer
+
+
 def overlong(content: bytes, more: bytes) -> Answer:
     """Sends ``more`` than it announces."""
 

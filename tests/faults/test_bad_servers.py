@@ -9,6 +9,7 @@ import pytest
 
 from monorepo.lock.model import LockedSource
 from tests.faults.answers import (
+    announcing,
     busy_until,
     chunked,
     garbage,
@@ -50,6 +51,7 @@ LASTING = {
     "forbidden": (lambda _: status(403), "the server answers 403 Forbidden"),
     "busy": (lambda _: status(429, Retry_After="0"), "the server answers 429 Too Many Requests"),
     "broken": (lambda _: status(500), "the server answers 500 Internal Server Error"),
+    "endless": (lambda right: announcing(5 << 30, right), "more than 4294967296 bytes"),
     "loop": (lambda _: redirect("/loop"), "redirects more than 10 times"),
     "elsewhere": (lambda _: redirect("ftp://127.0.0.1/x"), "no url for http"),
     "own-files": (lambda _: redirect("file:///etc/passwd"), "no url for http"),

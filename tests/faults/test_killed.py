@@ -41,6 +41,29 @@ def forget_some(made: Generations, chosen: random.Random) -> None:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
+def at_the_exchange(scene: Scene, process: subprocess.Popen[str], seconds: float) -> None:
+    """Wait until the new tree is complete, which is when it is to take the place of the old one."""
+    last = scene.project / ".duniverse.new/.mono.json"
+    while not last.exists() and process.poll() is None:
+        pass  # it is there for a few milliseconds
+    time.sleep(seconds)
+
+
+def test_sigkill_at_the_exchange(tmp_path: Path, server: FaultyServer) -> None:
+    made = generations(tmp_path / "scene", server)
+    chosen = random.Random(1)
+    for _ in range(6):
+        wanted = 1 - made.standing()
+        made.choose(wanted)
+        process = made.scene.start()
+        at_the_exchange(made.scene, process, chosen.uniform(0, 0.005))
+        process.kill()
+        finish(process)
+        made.standing()
+        made.scene.done(made.scene.pull())
+        assert made.standing() == wanted
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(4))
 def test_sigkill_at_any_moment(tmp_path: Path, server: FaultyServer, seed: int) -> None:
@@ -60,7 +83,10 @@ def test_sigkill_at_any_moment(tmp_path: Path, server: FaultyServer, seed: int) 
             case 2:
                 shutil.rmtree(made.scene.cache / "trees", ignore_errors=True)
         process = made.scene.start()
-        time.sleep(chosen.uniform(0.1, 1.05) * made.seconds)
+        if moment % 5:
+            time.sleep(chosen.uniform(0.1, 1.05) * made.seconds)
+        else:
+            at_the_exchange(made.scene, process, chosen.uniform(0, 0.02))
         process.kill()
         finish(process)
         after = made.standing()
