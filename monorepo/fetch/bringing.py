@@ -112,7 +112,7 @@ class Bringer:
         received = 0
         with body_of(url, self.http, start=present, validator=entry.validator(url)) as body:
             start = body.start
-            _refuse_too_much(body.length or 0, url)
+            _refuse_too_much(body.length or 0, url, entry)
             if start != present or not present:
                 entry.begin(url, body.validator)
                 verifier = Verifier(document.checksums)
@@ -122,7 +122,7 @@ class Bringer:
                     verifier.feed(chunk)
                     add(chunk)
                     received += len(chunk)
-                    _refuse_too_much(start + received, url)
+                    _refuse_too_much(start + received, url, entry)
                     self.progress.advanced(document.name, start + received, body.length)
             if body.length is not None and start + received < body.length:
                 came = start + received
@@ -202,8 +202,9 @@ def _opened(path: Path, url: str) -> BinaryIO:
         raise FetchError(error.strerror or "cannot be read", place=url) from error
 
 
-def _refuse_too_much(count: int, url: str) -> None:
+def _refuse_too_much(count: int, url: str, entry: Entry) -> None:
     if count > _MOST:
+        entry.discard()
         raise FetchError(f"it has more than {_MOST} bytes, which is refused", place=url)
 
 
