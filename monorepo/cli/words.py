@@ -14,6 +14,9 @@ from monorepo.cli.settings import Settings
 from monorepo.errors import MonoError, UnsolvableError
 
 _LONGEST = 2000
+_LAYOUT = re.compile(r"(\n(?=  )|\x1b\[(?:0|1|2|3[1-7])m)")
+"""What mono itself puts into what it says: lines that are continued further in, bold type and colours."""
+
 _LINE = re.compile(r"(?P<file>[^\n:]+):(?P<line>[0-9]+)(?::[0-9]+)?")
 
 
@@ -91,10 +94,10 @@ def told_in_words(error: Exception, settings: Settings) -> MonoError:
 
 def _lines(error: MonoError, folder: Path) -> Iterator[str]:
     columns = width(2)
-    yield from fold(f"{click.style('error:', fg='red', bold=True)} {one_line(str(error))}", columns)
-    yield from (f"  {one_line(line)}" for line in error.details or _source_line(error.place, folder))
+    yield from fold(f"{click.style('error:', fg='red', bold=True)} {_laid_out(str(error))}", columns)
+    yield from (f"  {_laid_out(line)}" for line in error.details or _source_line(error.place, folder))
     if error.hint:
-        yield from fold(f"{click.style('hint:', fg='cyan', bold=True)} {one_line(error.hint)}", columns)
+        yield from fold(f"{click.style('hint:', fg='cyan', bold=True)} {_laid_out(error.hint)}", columns)
 
 
 def _source_line(place: str, folder: Path) -> tuple[str, ...]:
@@ -119,6 +122,12 @@ def one_line(text: str) -> str:
     """``text``, which may come from anywhere, as a line that says no more and does no more than it shows."""
     shown = text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST // 2]} … {shown[-_LONGEST // 2 :]}"
+
+
+def _laid_out(text: str) -> str:
+    """``text`` as `one_line` has it, but for what may be of mono's own making, which does no harm."""
+    parts = _LAYOUT.split(text)
+    return "".join(part if index % 2 else one_line(part) for index, part in enumerate(parts))
 
 
 def counted(number: int, thing: str) -> str:
