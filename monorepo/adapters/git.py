@@ -9,6 +9,7 @@ options are refused; nobody is asked for a password. The user's own git settings
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,11 +101,16 @@ class GitClones:
             RepositoryError: the repository or that of a submodule cannot be reached, or lacks the commit.
             FetchError: a path in it would leave ``folder``.
         """
-        from monorepo.fetch.tree import TreeWriter  # a lock exports nothing
+        from monorepo.fetch.tree import remove  # a lock exports nothing
 
-        writer = TreeWriter(folder)
-        self._export(url, commit, writer, "", 0)
-        writer.close()
+        asked: list[str] = []
+        try:
+            self._export_all(url, commit, folder, asked)
+        except RepositoryError:
+            if not self._renewed(asked):
+                raise
+            remove(folder)
+            self._export_all(url, commit, folder, [])
 
     def submodules(self, url: str, commit: str) -> tuple[tuple[str, str], ...]:
         """See `monorepo.ports.Git`.
@@ -221,10 +227,31 @@ class GitClones:
         return found
 
     def _fetch(self, clone: Clone, commit: str) -> str:
-        if self._offline and not is_local(clone.url):
+        if not self._reaches(clone):
             raise RepositoryError(
                 f"the cache does not have the commit {commit}, and mono is offline", clone.url, WAYS
             )
+        try:
+            return self._fetch_once(clone, commit)
+        except RepositoryError:
+            if not clone.renew_if_damaged():
+                raise
+            return self._fetch_once(clone, commit)
+
+    def _reaches(self, clone: Clone) -> bool:
+        return not self._offline or is_local(clone.url)
+
+    def _renewed(self, urls: Sequence[str]) -> bool:
+        """Whether the clone of any of ``urls`` was found damaged, so that asking again may help."""
+        renewed = []
+        for clone in {url: self._clone(url) for url in urls}.values():
+            if self._reaches(clone):
+                with clone.alone():
+                    renewed.append(clone.renew_if_damaged())
+                self._readers.pop(clone.path, None)
+        return any(renewed)
+
+    def _fetch_once(self, clone: Clone, commit: str) -> str:
         try:
             clone.fetch("--depth=1", f"+{commit}:refs/mono/{commit}")
         except RepositoryError:
@@ -244,8 +271,19 @@ class GitClones:
         listing = clone.run("ls-remote", "--", clone.url, reference, f"{reference}^{{}}")
         return {name: commit for commit, _, name in (line.partition("\t") for line in listing.splitlines())}
 
-    def _export(self, url: str, commit: str, writer: TreeWriter, prefix: str, depth: int) -> None:
+    def _export_all(self, url: str, commit: str, folder: Path, asked: list[str]) -> None:
+        from monorepo.fetch.tree import TreeWriter
+
+        writer = TreeWriter(folder)
+        self._export(url, commit, writer, "", asked)
+        writer.close()
+
+    def _export(
+        self, url: str, commit: str, writer: TreeWriter, prefix: str, asked: list[str], depth: int = 0
+    ) -> None:
+        """Write the tree of ``commit`` at ``prefix``, and what is below it; ``asked`` gets every url."""
         objects = self.objects(url, commit)
+        asked.append(url)
         for entry in objects.entries():
             path = prefix + entry.path
             if ".git" in entry.path.lower().split("/"):
@@ -259,7 +297,7 @@ class GitClones:
         for path, found, locked in _submodules(objects, url):
             if depth == _DEEPEST:
                 raise RepositoryError(f"submodules are nested more than {_DEEPEST} deep", place=url)
-            self._export(found, locked, writer, f"{prefix}{path}/", depth + 1)
+            self._export(found, locked, writer, f"{prefix}{path}/", asked, depth + 1)
 
 
 def _submodules(objects: Objects, url: str) -> list[tuple[str, str, str]]:

@@ -75,6 +75,8 @@ class Clone:
     def _ensure(self) -> None:
         if (self.path / "HEAD").exists():
             return
+        from monorepo.fetch.tree import remove  # a lock with its clones there needs none of it
+
         aside = self.path.with_name(f"{self.path.name}.new")
         shutil.rmtree(aside, ignore_errors=True)
         # By hand, since `git init` heeds templates and whatever GIT_WORK_TREE a hook has set.
@@ -83,7 +85,24 @@ class Clone:
         (aside / "HEAD").write_text("ref: refs/heads/main\n", encoding="utf-8")
         (aside / "config").write_text(self._config, encoding="utf-8")
         (aside / "url").write_text(f"{self.url}\n", encoding="utf-8", errors="surrogateescape")
+        remove(self.path)  # whatever is there, it is no clone
         aside.rename(self.path)
+
+    def renew_if_damaged(self) -> bool:
+        """Start anew where something on disk is not what git wrote; whether it was so. Only while `alone`."""
+        from monorepo.fetch.tree import remove
+
+        packs = sorted(str(index) for index in (self.path / "objects/pack").glob("*.idx"))
+        try:
+            # Not `git fsck`, which objects to much that repositories hold from their beginnings as well.
+            if packs:
+                self.run("verify-pack", "--", *packs)
+            self.run("rev-list", "--objects", "--all", "--quiet")
+        except RepositoryError:
+            remove(self.path)
+            self._ensure()
+            return True
+        return False
 
     def has(self, reference: str) -> str | None:
         """The commit that ``reference`` (an id, perhaps of a tag, perhaps abbreviated) is in the clone."""

@@ -52,10 +52,14 @@ class Objects:
         return self._list(self._commit, "")
 
     def module_settings(self) -> str:
-        """What .gitmodules sets, as ``git config --list -z`` prints it; empty where there is none."""
+        """What .gitmodules sets, as ``git config --list -z`` prints it; empty where there is none.
+
+        What it would include are files of this machine, which are none of its business.
+        """
         if ".gitmodules" not in self.files(self._commit, ".gitmodules"):
             return ""
-        return self._clone.run("config", "--blob", f"{self._commit}:.gitmodules", "--list", "-z")
+        modules = f"{self._commit}:.gitmodules"
+        return self._clone.run("config", "--blob", modules, "--no-includes", "--list", "-z")
 
     def _list(self, commit: str, folder: str) -> Iterator[TreeEntry]:
         within = ["--", folder] if folder else []

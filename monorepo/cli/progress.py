@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from monorepo.cli.sizes import size_text
-from monorepo.cli.words import counted, visible
+from monorepo.cli.words import counted, one_line, visible
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -44,7 +44,7 @@ class Lines:
         self._talk.detail(f"  {item}")
 
     def noted(self, message: str) -> None:
-        self._talk.say(f"note: {message}")
+        self._talk.say(f"note: {one_line(message)}")
 
 
 @dataclass(slots=True)
@@ -106,7 +106,7 @@ class Drawing:
                 self._stage.finished += 1
 
     def noted(self, message: str) -> None:
-        self._console.print(f"note: {message}", markup=False, highlight=False, soft_wrap=True)
+        self._console.print(f"note: {one_line(message)}", markup=False, highlight=False, soft_wrap=True)
 
     def __rich__(self) -> RenderableType:
         from rich.table import Table

@@ -13,6 +13,10 @@ from monorepo.cli.output import fold, width
 from monorepo.cli.settings import Settings
 from monorepo.errors import MonoError, UnsolvableError
 
+_LONGEST = 2000
+_LAYOUT = re.compile(r"(\n(?=  )|\x1b\[(?:0|1|2|3[1-7])m)")
+"""What mono itself puts into what it says: lines that are continued further in, bold type and colours."""
+
 _LINE = re.compile(r"(?P<file>[^\n:]+):(?P<line>[0-9]+)(?::[0-9]+)?")
 
 
@@ -90,10 +94,10 @@ def told_in_words(error: Exception, settings: Settings) -> MonoError:
 
 def _lines(error: MonoError, folder: Path) -> Iterator[str]:
     columns = width(2)
-    yield from fold(f"{click.style('error:', fg='red', bold=True)} {error}", columns)
-    yield from (f"  {line}" for line in error.details or _source_line(error.place, folder))
+    yield from fold(f"{click.style('error:', fg='red', bold=True)} {_laid_out(str(error))}", columns)
+    yield from (f"  {_laid_out(line)}" for line in error.details or _source_line(error.place, folder))
     if error.hint:
-        yield from fold(f"{click.style('hint:', fg='cyan', bold=True)} {error.hint}", columns)
+        yield from fold(f"{click.style('hint:', fg='cyan', bold=True)} {_laid_out(error.hint)}", columns)
 
 
 def _source_line(place: str, folder: Path) -> tuple[str, ...]:
@@ -110,10 +114,20 @@ def _source_line(place: str, folder: Path) -> tuple[str, ...]:
 
 
 def visible(text: str) -> str:
-    """``text`` without what a terminal would take for a command."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in text.expandtabs())[
-        :200
-    ]
+    """The start of ``text`` without what a terminal would take for a command."""
+    return one_line(text.expandtabs()[:200])
+
+
+def one_line(text: str) -> str:
+    """``text``, which may come from anywhere, as a line that says no more and does no more than it shows."""
+    shown = text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST // 2]} … {shown[-_LONGEST // 2 :]}"
+
+
+def _laid_out(text: str) -> str:
+    """``text`` as `one_line` has it, but for what may be of mono's own making, which does no harm."""
+    parts = _LAYOUT.split(text)
+    return "".join(part if index % 2 else one_line(part) for index, part in enumerate(parts))
 
 
 def counted(number: int, thing: str) -> str:

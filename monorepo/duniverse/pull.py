@@ -22,6 +22,7 @@ from monorepo.fetch.progress import Progress, Silence
 from monorepo.fetch.unverified import pin_unverified
 from monorepo.lock.itself import refuse_uncertified
 from monorepo.lock.model import Lock, LockedSource
+from monorepo.lock.writer import clear_aside
 from monorepo.ports import Git, Http, Workers
 
 
@@ -89,6 +90,7 @@ def pull(
 
     with alone(project, lambda: progress.noted("waiting for another mono pull of this project")) as held:
         repair(project)
+        clear_aside(project)
         todo = plan(lock, project, force=force)
         if todo.nothing:
             check(project / DUNIVERSE, todo.kept)

@@ -44,14 +44,30 @@ def alone(project: Path, waiting: Callable[[], None]) -> Iterator[int]:
 
 
 def repair(project: Path) -> None:
-    """Clear away what a killed pull left, and put the old tree back where it was taken away last."""
-    duniverse, old = project / DUNIVERSE, project / _OLD
-    if os.path.lexists(old):
-        if os.path.lexists(duniverse):
-            remove(old)
-        else:
-            old.rename(duniverse)
-    remove(project / _NEW)
+    """Clear away what a killed pull left, and put the old tree back where it was taken away last.
+
+    Where it left nothing, nothing is written.
+    """
+    duniverse, old, new = project / DUNIVERSE, project / _OLD, project / _NEW
+    try:
+        if os.path.lexists(old):
+            if os.path.lexists(duniverse):
+                remove(old)
+            else:
+                old.rename(duniverse)
+        if os.path.lexists(new):
+            remove(new)
+    except OSError as error:
+        raise unwritable("what a killed pull left", project, error) from error
+
+
+def unwritable(what: str, project: Path, error: OSError) -> DuniverseError:
+    """What to say where the folder of ``project`` cannot be written."""
+    return DuniverseError(
+        f"{what} cannot be written: {error.strerror or error}",
+        place=str(error.filename or project),
+        hint="free some space, or make the project's folder writable",
+    )
 
 
 def begin(project: Path) -> Path:

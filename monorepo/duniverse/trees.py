@@ -83,8 +83,8 @@ class TreeCache:
                 placing.file(str(entry / FILES), str(target.parent / LISTS / target.name), 0o644)
                 os.utime(entry / ABOUT)
                 return vendored
-        except FileNotFoundError:
-            pass  # another process found it damaged, or prunes the cache
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            pass  # it is damaged, or another process found it so, or prunes the cache
         shutil.rmtree(target, ignore_errors=True)
         return None
 
@@ -165,5 +165,7 @@ def _notes(entry: Path, source: LockedSource) -> Vendored | None:
         if about["format"] != _FORMAT:
             return None
         return Vendored(source_digest(source), about["digest"], about["stamp"], shown_of(about["shown"]))
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None

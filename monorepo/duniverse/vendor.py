@@ -18,7 +18,7 @@ from monorepo.duniverse.nested import copies_to_hide, hidden_in, is_as_locked
 from monorepo.duniverse.placing import LinkMode
 from monorepo.duniverse.stamp import stamp
 from monorepo.duniverse.state import STATE, Vendored, read_state, source_digest, state_text
-from monorepo.duniverse.swap import begin, finish
+from monorepo.duniverse.swap import begin, finish, unwritable
 from monorepo.duniverse.trees import TreeCache
 from monorepo.errors import DuniverseError, MonoError
 from monorepo.fetch.arrivals import Arrived
@@ -146,9 +146,7 @@ def vendor(plan: Plan, lock: Lock, project: Path, means: Means, bring: Bring, ch
             shutil.rmtree(new, ignore_errors=True)
             raise
     except OSError as error:
-        raise DuniverseError(
-            f"the new tree cannot be written: {error.strerror or error}", place=str(error.filename or project)
-        ) from error
+        raise unwritable("the new tree", project, error) from error
     return replace(vendoring, directories=directories)
 
 

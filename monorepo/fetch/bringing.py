@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,9 +17,11 @@ from monorepo.fetch.parallel import Stop, Turns
 from monorepo.fetch.patience import Patience
 from monorepo.fetch.places import Document, Place, local_path, places_of
 from monorepo.fetch.progress import Progress
+from monorepo.fetch.tree import Limits
 from monorepo.ports import Http, HttpBody
 
 _BLOCK = 1 << 18
+_MOST = Limits().bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ class Bringer:
         received = 0
         with body_of(url, self.http, start=present, validator=entry.validator(url)) as body:
             start = body.start
+            _refuse_too_much(body.length or 0, url, entry)
             if start != present or not present:
                 entry.begin(url, body.validator)
                 verifier = Verifier(document.checksums)
@@ -118,6 +122,7 @@ class Bringer:
                     verifier.feed(chunk)
                     add(chunk)
                     received += len(chunk)
+                    _refuse_too_much(start + received, url, entry)
                     self.progress.advanced(document.name, start + received, body.length)
             if body.length is not None and start + received < body.length:
                 came = start + received
@@ -182,14 +187,25 @@ def body_of(url: str, http: Http, *, start: int = 0, validator: str = "") -> Ite
         with http.stream(url, start=start, validator=validator) as body:
             yield body
         return
+    with _opened(path, url) as file:
+        yield _File(file)
+
+
+def _opened(path: Path, url: str) -> BinaryIO:
     try:
-        file = path.open("rb")
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise FetchError("it is no plain file", place=url)  # it might never end, or never begin
+        return path.open("rb")
     except FileNotFoundError as error:
         raise AbsentError("there is no such file", place=url) from error
     except OSError as error:
         raise FetchError(error.strerror or "cannot be read", place=url) from error
-    with file:
-        yield _File(file)
+
+
+def _refuse_too_much(count: int, url: str, entry: Entry) -> None:
+    if count > _MOST:
+        entry.discard()
+        raise FetchError(f"it has more than {_MOST} bytes, which is refused", place=url)
 
 
 def _compare(mismatches: Sequence[Mismatch]) -> str:

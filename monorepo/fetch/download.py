@@ -131,6 +131,6 @@ def _bring_commit(source: LockedSource, git: Git) -> None:
         raise FetchError(
             f"{source.url} at {source.commit}: {error.reason}",
             place=packages_and(source),
-            hint=error.hint,
+            hint=error.hint or "check the address and the network, or lock again",
             details=error.details,
         ) from error

@@ -7,6 +7,7 @@ workspace around it is taken out, and packages that are not locked are hidden fr
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -77,7 +78,8 @@ def prepare(
         raise _about(source, error) from error
     except OSError as error:
         reason = f"it cannot be written: {error.strerror or error}"
-        raise _about(source, DuniverseError(reason, place=str(error.filename or ""))) from error
+        hint = "" if error.errno == errno.ENAMETOOLONG else "is there space and permission?"
+        raise _about(source, DuniverseError(reason, str(error.filename or ""), hint)) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -168,7 +170,7 @@ def _about(source: LockedSource, error: MonoError) -> MonoError:
     return kind(
         reason,
         place=packages_and(source),
-        hint=error.hint,
+        hint=error.hint or "tell the authors of the source, and lock another version meanwhile",
         details=(*error.details, f"the source is {source.url}"),
     )
 

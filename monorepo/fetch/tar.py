@@ -20,6 +20,9 @@ _BLOCK = 512
 _CHUNK = 1 << 20
 _LONGEST_HEADER = 1 << 20
 _EMPTY = bytes(_BLOCK)
+_USED = frozenset({b"path", b"linkpath", b"size"})
+_SPARSE = "sparse"
+_DIGITS = 20  # of any number that a header may hold in decimal
 _DECOMPRESSORS = frozenset({"zlib", "_lzma"})
 
 
@@ -79,7 +82,7 @@ class TarReader:
                     (here if kind == b"x" else everywhere).update(_pax(text))
                 continue
             attributes = {**everywhere, **here} if everywhere or here else {}
-            if any(key.startswith("GNU.sparse.") for key in attributes):
+            if _SPARSE in attributes:
                 kind = b"S"
             if "size" in attributes:
                 size = _decimal(attributes["size"])
@@ -177,20 +180,26 @@ def _number(field: bytes) -> int:
 
 
 def _decimal(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()):
+    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS):
         raise _damaged("a header holds what is no number")
     return int(text)
 
 
 def _pax(text: bytes) -> Iterator[tuple[str, str]]:
     """The records ``LENGTH KEY=VALUE newline`` of an extended header."""
-    while text:
-        length, blank, _ = text.partition(b" ")
-        if not blank or not length.isdigit() or not len(length) + 1 < int(length) <= len(text):
+    start = 0
+    while start < len(text):
+        blank = text.find(b" ", start, start + _DIGITS)
+        length = text[start:blank]
+        end = start + int(length) if blank > start and length.isdigit() else 0
+        if not blank + 1 < end <= len(text):
             raise _damaged("an extended header is malformed")
-        record, text = text[len(length) + 1 : int(length) - 1], text[int(length) :]
-        key, _, value = record.partition(b"=")
-        yield os.fsdecode(key), os.fsdecode(value)
+        key, _, value = text[blank + 1 : end - 1].partition(b"=")
+        if key in _USED:  # all the others together would only fill the memory
+            yield os.fsdecode(key), os.fsdecode(value)
+        elif key.startswith(b"GNU.sparse."):
+            yield _SPARSE, ""
+        start = end
 
 
 def _damaged(how: str) -> FetchError:

@@ -3,6 +3,8 @@
 How that is kept: a name is relative and has no ``..``; symbolic links are made last, so that no file is
 written through one; and a link counts only if what it leads to, every other link followed, is inside.
 Everything gets the same time, and files are read-only with one of two modes, less what the umask takes away.
+Names that are one where upper and lower case are, as on macOS, are refused, so that a source is the same tree
+everywhere.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import hashlib
 import os
 import shutil
 import stat
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +24,7 @@ EPOCH = 315_532_800  # 1980-01-01, the earliest time that every archive format c
 TIMES = (EPOCH * 10**9, EPOCH * 10**9)
 """The one time of everything, as `os.utime` takes it."""
 _DEEPEST = 256
+_LONGEST_TARGET = 4095  # PATH_MAX of Linux, without the zero at the end
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -67,6 +71,7 @@ class TreeWriter:
         self.digests: dict[str, str] = {}
         """The sha256 of every file, in hex digits, by its path."""
         self._links: dict[str, str] = {}
+        self._names: dict[str, str] = {}
 
     def folder(self, name: str) -> None:
         path = self._count(name)
@@ -74,8 +79,10 @@ class TreeWriter:
             self._links.pop(path, None)
             self._make_folders(path)
 
-    def file(self, name: str, chunks: Iterable[bytes], *, executable: bool) -> None:
+    def file(self, name: str, chunks: Iterable[bytes], *, executable: bool, announced: int = 0) -> None:
+        """``announced`` bytes, where that is known, are refused before any of them is written."""
         path = self._place(name)
+        self._refuse_too_much(self._bytes + announced, name)
         if path in self.digests:
             Path(self._root, path).unlink()
         digest = hashlib.sha256()
@@ -83,8 +90,7 @@ class TreeWriter:
         try:
             for chunk in chunks:
                 self._bytes += len(chunk)
-                if self._bytes > self._limits.bytes:
-                    raise FetchError(f"it unpacks to more than {self._limits.bytes} bytes", place=name)
+                self._refuse_too_much(self._bytes, name)
                 digest.update(chunk)
                 write_all(descriptor, chunk)
             os.utime(descriptor, ns=TIMES)
@@ -106,6 +112,8 @@ class TreeWriter:
     def symlink(self, name: str, target: str) -> None:
         if target.startswith("/") or "\0" in target or not target:
             raise FetchError(f"a link to {target!r} leaves its folder and is refused", place=name)
+        if len(target) > _LONGEST_TARGET:
+            raise FetchError("a link whose target is too long is refused", place=name)
         path = self._place(name)
         if path in self.digests:
             Path(self._root, path).unlink()
@@ -135,7 +143,23 @@ class TreeWriter:
             raise FetchError("is both a file and a folder", place=name)
         self._links.pop(path, None)
         self._make_folders(path.rpartition("/")[0])
+        self._claim(path)
         return path
+
+    def _refuse_too_much(self, count: int, name: str) -> None:
+        if count > self._limits.bytes:
+            raise FetchError(f"it unpacks to more than {self._limits.bytes} bytes", place=name)
+
+    def _claim(self, path: str) -> None:
+        """Refuse a name that another one would be taken for (Unicode, 3.13: canonical caseless matching)."""
+        folded = path.casefold()
+        if not path.isascii():
+            folded = unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
+        other = self._names.setdefault(folded, path)
+        if other != path:
+            raise FetchError(
+                f"it and {other} would be one name where upper and lower case are one", place=path
+            )
 
     def _make_folders(self, path: str) -> None:
         if path in self._folders:
@@ -143,6 +167,7 @@ class TreeWriter:
         if path in self.digests or path in self._links:
             raise FetchError("is both a folder and something else", place=path)
         self._make_folders(path.rpartition("/")[0])
+        self._claim(path)
         Path(self._root, path).mkdir(0o755)
         self._folders.add(path)
 

@@ -76,7 +76,9 @@ def _unpack_tar(stream: Readable, writer: TreeWriter) -> None:
     reader = TarReader(stream)
     for member in reader:
         if member.kind is Kind.FILE:
-            writer.file(member.name, reader.content(member), executable=member.executable)
+            writer.file(
+                member.name, reader.content(member), executable=member.executable, announced=member.size
+            )
         elif member.kind is Kind.FOLDER:
             writer.folder(member.name)
         elif member.kind is Kind.SYMLINK:
@@ -104,7 +106,12 @@ def _unpack_zip(file: BinaryIO, writer: TreeWriter) -> None:
                     raise FetchError("a device or the like is refused", place=member.filename)
                 else:
                     with archive.open(member) as content:
-                        writer.file(member.filename, _chunks(content), executable=bool(mode & 0o100))
+                        writer.file(
+                            member.filename,
+                            _chunks(content),
+                            executable=bool(mode & 0o100),
+                            announced=member.file_size,
+                        )
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise FetchError(f"the archive is damaged: {error}") from error
 

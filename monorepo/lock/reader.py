@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from monorepo.document import Table, decode, read_document, refusing
@@ -41,7 +41,10 @@ def load_lock(folder: Path) -> Lock:
         content = path.read_bytes()
     except FileNotFoundError:
         raise LockError("there is no lock", FILE, "run mono lock") from None
-    return read_lock(decode(content, FILE, LockError), FILE)
+    try:
+        return read_lock(decode(content, FILE, LockError), FILE)
+    except LockError as error:
+        raise replace(error, hint=error.hint or _AGAIN) from error
 
 
 def read_lock(text: str, place: str) -> Lock:

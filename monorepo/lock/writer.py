@@ -210,6 +210,24 @@ def _replace(path: Path, content: bytes) -> bool:
     return True
 
 
+def clear_aside(folder: Path) -> None:
+    """Remove what killed processes left beside the lock in ``folder``."""
+    for aside in folder.glob(f".{FILE}.*"):
+        number = aside.name.rpartition(".")[2]
+        if number.isdecimal() and not _is_alive(int(number)):
+            aside.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _remove_others(folder: Path, wanted: set[str]) -> list[bool]:
     stale = sorted(path for path in folder.iterdir() if path.name not in wanted)
     for path in stale:

@@ -1,13 +1,29 @@
-"""A certificate that nobody but the test trusts."""
+"""What every test of faults may ask for."""
 
 from __future__ import annotations
 
 import shutil
 import ssl
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.faults.https import https_server
+from tests.faults.scene import Scene
+from tests.faults.server import FaultyServer, faulty_server
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path / "scene")
+
+
+@pytest.fixture
+def server() -> Iterator[FaultyServer]:
+    with faulty_server() as faulty:
+        yield faulty
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +49,10 @@ def context(certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate / "certificate", certificate / "key")
     return context
+
+
+@pytest.fixture
+def https(context: ssl.SSLContext) -> Iterator[str]:
+    """The url of a server with that certificate."""
+    with https_server(context) as url:
+        yield url

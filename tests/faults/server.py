@@ -17,13 +17,14 @@ class FaultyServer:
     """Answers each path with the next of its answers; the last one stays.
 
     ``asked`` lists the paths in order, ``headers`` those of each question, ``connections`` counts, and
-    ``busiest`` is how many were answered at once.
+    ``busiest`` is how many were answered at once; ``times`` is when each was asked, on the monotonic clock.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.answers: dict[str, list[Answer]] = {}
         self.asked: list[str] = []
+        self.times: list[float] = []
         self.headers: list[Mapping[str, str]] = []
         self.connections = 0
         self.busy = self.busiest = 0
@@ -49,6 +50,7 @@ class FaultyServer:
 
     def next(self, path: str, headers: Mapping[str, str]) -> Answer:
         self.asked.append(path)
+        self.times.append(time.monotonic())
         self.headers.append(dict(headers))
         answers = self.answers.get(path)
         if not answers:
@@ -189,6 +191,7 @@ def faulty_server() -> Iterator[FaultyServer]:
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
+        request_queue_size = 64
 
     with running(Server(("127.0.0.1", 0), Handler)) as server:
         faulty = FaultyServer(f"http://127.0.0.1:{server.server_port}")

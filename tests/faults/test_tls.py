@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,60 +12,28 @@ from monorepo.adapters.http import HttpClient
 from monorepo.errors import FetchError, TemporaryError
 from tests.faults.http2 import CONTENT, http2_server
 from tests.faults.server import faulty_server, status
-from tests.support.server import running
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        if self.path == "/down":
-            self.send_response(302)
-            self.send_header("Location", "http://127.0.0.1:9/elsewhere")
-        else:
-            self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *arguments: object) -> None:
-        pass
-
-
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that does not trust the certificate hangs up; that is what is tested."""
-
-
-@pytest.fixture
-def url(context: ssl.SSLContext) -> Iterator[str]:
-    server = Server(("127.0.0.1", 0), Handler)
-    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    with running(server):
-        yield f"https://127.0.0.1:{server.server_port}"
-
-
-def test_an_unknown_certificate_is_refused_for_good(url: str) -> None:
+def test_an_unknown_certificate_is_refused_for_good(https: str) -> None:
     with (
         HttpClient() as http,
         pytest.raises(FetchError, match="certificate is not to be trusted") as failure,
-        http.stream(url),
+        http.stream(https),
     ):
         pass
     assert not isinstance(failure.value, TemporaryError)
 
 
 def test_a_redirect_from_https_to_http_is_refused(
-    url: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    https: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "certificate"))
     with HttpClient() as http:
-        with http.stream(f"{url}/fine") as answer:
+        with http.stream(f"{https}/fine") as answer:
             assert list(answer.chunks()) == []
         with (
             pytest.raises(FetchError, match=r"from https to http://127\.0\.0\.1:9/elsewhere"),
-            http.stream(f"{url}/down"),
+            http.stream(f"{https}/down"),
         ):
             pass
 
@@ -84,7 +50,7 @@ def test_http_2_is_spoken_where_it_is_offered(
         assert server.protocols == ["h2"]  # one connection for both
 
 
-def test_what_is_no_tls_is_refused_for_good(url: str) -> None:
+def test_what_is_no_tls_is_refused_for_good(https: str) -> None:
     with faulty_server() as server, HttpClient() as http:
         server.on("/p", status(200))
         with (
