@@ -46,6 +46,7 @@ class MonoError(Exception):
 
     def __post_init__(self) -> None:
         self.reason, self.place = without_logins(self.reason), without_logins(self.place)
+        self.hint = without_logins(self.hint)
         self.details = tuple(map(without_logins, self.details))
 
     def __str__(self) -> str:
