@@ -147,7 +147,7 @@ def _download(setting: RepositorySetting, cache: Path, http: Http, recorded: str
 
     folder = cache / "repositories" / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=folder)
+    handle, name = tempfile.mkstemp(dir=folder, prefix="new-")
     aside = Path(name)
     try:
         with os.fdopen(handle, "wb") as file, http.stream(setting.location) as body:

@@ -13,7 +13,7 @@ from pathlib import Path
 from builder.digest import file_digest, tree_digest
 from builder.errors import BuilderError
 from monorepo.cache.prune import take_out
-from monorepo.cache.rooms import Entry, Room, contents, read_about
+from monorepo.cache.rooms import TREE, Entry, Room, contents, read_about
 from monorepo.cache.use import alone, in_use
 from monorepo.errors import FetchError, MonoError
 from monorepo.fetch.checksums import parse_checksum, verify_file
@@ -111,7 +111,7 @@ def _damage_of_tree(entry: Entry, git: Git) -> str:
     if not isinstance(expected, str):
         return "what it is cannot be read"
     try:
-        found = tree_digest(entry.path / "tree")
+        found = tree_digest(entry.path / TREE)
     except BuilderError as error:
         return str(error)
     return "" if found == expected else f"its digest is {found}, not {expected}"
