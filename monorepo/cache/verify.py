@@ -61,6 +61,9 @@ def verify(
         MonoError: an entry cannot be read or removed.
     """
 
+    def waiting() -> None:
+        progress.noted("waiting for another mono that uses the cache")
+
     def check(entry: Entry, stop: Stop) -> Bad | None:
         reason = _damage(entry, git)
         progress.finished(entry.name)
@@ -68,7 +71,6 @@ def verify(
 
     if not cache.is_dir():
         return Verified(0, 0, ())
-    waiting: Callable[[], None] = lambda: progress.noted("waiting for another mono that uses the cache")  # noqa: E731
     with in_use(cache, waiting):
         entries = [entry for entry in contents(cache, lock).entries if entry.room in _CHECKED]
         progress.started("verifying", len(entries))

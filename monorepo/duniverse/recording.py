@@ -9,8 +9,7 @@ from pathlib import Path
 
 from monorepo.duniverse import DUNIVERSE
 from monorepo.duniverse.state import RULES
-from monorepo.errors import DuniverseError, LockError
-from monorepo.fetch.download import raise_together
+from monorepo.errors import DuniverseError, LockError, raise_together
 from monorepo.fetch.places import packages_and
 from monorepo.lock.format import FILE, REVISION
 from monorepo.lock.model import Lock, LockedSource
