@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from builder.digest import file_digest
-from monorepo.errors import FetchError, RepositoryError
-from monorepo.fetch.download import raise_together
+from monorepo.errors import FetchError, RepositoryError, raise_together
 from monorepo.lock.model import LockedRepository
 from monorepo.ports import Git, Http
 from monorepo.repository_url import RepositoryKind, RepositorySetting
@@ -147,7 +146,7 @@ def _download(setting: RepositorySetting, cache: Path, http: Http, recorded: str
 
     folder = cache / "repositories" / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=folder)
+    handle, name = tempfile.mkstemp(dir=folder, prefix="new-")
     aside = Path(name)
     try:
         with os.fdopen(handle, "wb") as file, http.stream(setting.location) as body:

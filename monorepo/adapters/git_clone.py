@@ -12,7 +12,7 @@ from pathlib import Path
 from monorepo.adapters.git_commands import GitRefusedError, run_git
 from monorepo.adapters.git_complaints import in_our_words
 from monorepo.adapters.git_environment import clone_environment
-from monorepo.errors import RepositoryError
+from monorepo.errors import RepositoryError, without_logins
 
 EVERYTHING = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 """What to fetch where a server hands nothing out by its id."""
@@ -84,7 +84,7 @@ class Clone:
             (aside / folder).mkdir(parents=True)
         (aside / "HEAD").write_text("ref: refs/heads/main\n", encoding="utf-8")
         (aside / "config").write_text(self._config, encoding="utf-8")
-        (aside / "url").write_text(f"{self.url}\n", encoding="utf-8", errors="surrogateescape")
+        (aside / "url").write_bytes(os.fsencode(f"{without_logins(self.url)}\n"))
         remove(self.path)  # whatever is there, it is no clone
         aside.rename(self.path)
 

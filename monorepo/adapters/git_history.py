@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 
 from monorepo.adapters.git_clone import EVERYTHING, Clone
+from monorepo.cache.rooms import USED
 from monorepo.errors import RepositoryError
 from monorepo.ports import Commit
+from overlays.stores.files import touch
 
 _LATEST = 253_402_300_799
 """9999-12-31T23:59:59Z; git takes later times, calendars do not."""
@@ -28,6 +30,7 @@ class History:
         mark = _mark(reference)
         for clone in (self._commits, self._contents):
             if clone.has(mark):
+                touch(clone.path / USED)
                 return _line(clone, mark)
         return ()
 

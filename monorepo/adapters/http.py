@@ -83,7 +83,10 @@ class HttpClient:
             response = self._follow("GET", url, {**range_, **condition})
             if start and response.status_code in (_PARTIAL, _BEYOND) and not _goes_on(response, start):
                 _pass_over(response)
-                response = self._follow("GET", url, {})
+                start, response = 0, self._follow("GET", url, {})
+            if _first(response) not in (0, start):
+                _pass_over(response)
+                raise FetchError("the server answers with a part of the document that nobody asked for", url)
             yield from self._answered(response, url, deadline)
 
     @contextmanager
@@ -175,8 +178,7 @@ class Body:
 
     @property
     def start(self) -> int:
-        range_ = _range(self._response)
-        return 0 if range_ is None else int(range_[1])
+        return _first(self._response)
 
     @property
     def length(self) -> int | None:
@@ -248,6 +250,12 @@ def _tls_failure(error: BaseException) -> ssl.SSLError | None:
 def _goes_on(response: httpx.Response, start: int) -> bool:
     range_ = _range(response)
     return range_ is not None and int(range_[1]) == start and int(range_[2]) >= start
+
+
+def _first(response: httpx.Response) -> int:
+    """Where in the document an answer says that it begins."""
+    range_ = _range(response)
+    return 0 if range_ is None else int(range_[1])
 
 
 def _range(response: httpx.Response) -> re.Match[str] | None:

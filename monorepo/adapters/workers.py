@@ -108,16 +108,18 @@ class _Worker:
         while (task := tasks.get()) is not None:
             future, work, arguments = task
             try:
-                pickle.dump((work, arguments), self._tasks)
+                self._tasks.write(pickle.dumps((work, arguments)))
                 self._tasks.flush()
                 done, outcome = pickle.load(self._outcomes)
-            except (EOFError, OSError):
+            except (EOFError, OSError, pickle.UnpicklingError):
                 future.set_exception(
                     DuniverseError(
                         "a process of this pull was ended by another hand",
                         hint="was there too little memory? Try again",
                     )
                 )
+            except Exception as error:  # what cannot be copied; without an outcome its caller would wait on
+                future.set_exception(error)
             else:
                 (future.set_result if done else future.set_exception)(outcome)
 
@@ -175,15 +177,26 @@ def _serve(tasks: int, outcomes: int, parent: int) -> None:
                 work, arguments = pickle.load(incoming)
             except EOFError:
                 return
-            try:
-                outcome = True, work(*arguments)
-            except MonoError as error:
-                outcome = False, error
-            except Exception as error:
-                error.add_note(traceback.format_exc())
-                outcome = False, error
-            pickle.dump(outcome, outgoing)
+            outgoing.write(_outcome(work, arguments))
             outgoing.flush()
+
+
+def _outcome(work: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
+    """What became of a task, as it is copied to whoever wants it."""
+    try:
+        return pickle.dumps((True, work(*arguments)))
+    except MonoError as error:
+        return pickle.dumps((False, error))
+    except Exception as error:
+        error.add_note(traceback.format_exc())
+        try:
+            copy = pickle.dumps((False, error))
+            pickle.loads(copy)
+        except Exception:
+            told = RuntimeError(f"{type(error).__name__}: {error}")
+            told.add_note(error.__notes__[-1])
+            return pickle.dumps((False, told))
+        return copy
 
 
 def _end_with(parent: int) -> None:

@@ -20,13 +20,12 @@ from monorepo.bundle.layout import (
 )
 from monorepo.bundle.project import own_files
 from monorepo.bundle.writer import BundleWriter, writing
-from monorepo.duniverse.pull import archive_mirrors
-from monorepo.errors import FetchError, LockError, MonoError
+from monorepo.errors import FetchError, LockError, MonoError, without_logins
 from monorepo.fetch.checksums import Checksum
 from monorepo.fetch.download import fetch
 from monorepo.fetch.offline import Missing, Tip, commits_of, with_submodules
 from monorepo.fetch.patience import Patience
-from monorepo.fetch.places import packages_and
+from monorepo.fetch.places import archive_mirrors, packages_and
 from monorepo.fetch.progress import Progress
 from monorepo.lock.answer import OpenProject
 from monorepo.lock.format import FILE
@@ -94,7 +93,7 @@ def create(
         _add_archives(writer, archives, progress)
         for tip in tips:
             _add_commit(writer, tip, git)
-            progress.finished(tip.url)
+            progress.finished(without_logins(tip.url))
         _add_repositories(writer, project, lock, cache)
     return Created(file, file.stat().st_size, len(names), len(archives), len(tips), len(lock.repositories))
 

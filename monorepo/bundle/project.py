@@ -17,6 +17,7 @@ from monorepo.lock.format import FILE
 
 _NEVER = frozenset({"_build", "_opam", "_work", ".git", ".hg"})
 _ASIDE = ".mono-new"
+_AGAIN = "have it made again, by somebody whom you trust"
 
 
 def own_files(project: Path) -> Iterator[str]:
@@ -72,12 +73,20 @@ def _is_bundle(path: Path) -> bool:
 
 
 def fresh_files(files: Path, folder: Path, *, force: bool) -> list[str]:
-    """What of ``files`` is not in ``folder`` as it is there: paths, the lock last.
+    """What of ``files``, a project of anyone's, is not in ``folder`` as it is there: paths, the lock last.
 
     Raises:
+        FetchError: ``files`` have what is none of a project's own: a duniverse that nobody verified, say, or
+            settings of git.
         MonoError: something else has the place of one (unless ``force``), or a link leads out of ``folder``.
     """
-    names = sorted(_names(files, ""), key=lambda name: (name == FILE, name))
+    own = set(own_files(files))
+    others = tuple(
+        f"{name} is none of a project's own files" for name in _names(files, "") if name not in own
+    )
+    if others:
+        raise FetchError("the bundle has more than a project's own files", hint=_AGAIN, details=others)
+    names = sorted(own, key=lambda name: (name == FILE, name))
     fresh = [name for name in names if not _same(files / name, _place(folder, name))]
     taken = [name for name in fresh if os.path.lexists(folder / name)]
     if taken and not force:
@@ -107,11 +116,11 @@ def put(files: Path, folder: Path, names: Sequence[str]) -> None:
 
 
 def _names(files: Path, prefix: str) -> Iterator[str]:
-    for entry in os.scandir(files / prefix):
-        if entry.is_dir(follow_symlinks=False):
-            yield from _names(files, f"{prefix}{entry.name}/")
+    for place in sorted((files / prefix).iterdir()):
+        if place.is_dir() and not place.is_symlink():
+            yield from _names(files, f"{prefix}{place.name}/")
         else:
-            yield prefix + entry.name
+            yield prefix + place.name
 
 
 def _place(folder: Path, name: str) -> Path:
@@ -138,5 +147,11 @@ def _put(one: Path, place: Path) -> None:
         raise IsADirectoryError(21, "a folder is where a file should be", str(place))
     aside = place.with_name(f".{place.name}{_ASIDE}")
     remove(aside)
-    shutil.copy(one, aside, follow_symlinks=False)
+    if one.is_symlink():
+        aside.symlink_to(one.readlink())
+    else:
+        shutil.copyfile(one, aside)  # its mode is that of any new file: what was unpacked is read-only
+        if one.stat().st_mode & 0o100:
+            mode = aside.stat().st_mode
+            aside.chmod(mode | (mode & 0o444) >> 2)
     aside.replace(place)

@@ -7,8 +7,8 @@ not name stays out.
 
 from __future__ import annotations
 
-import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.digest import file_digest
+from builder.digest import file_digest, sha256_of_file
 from monorepo.bundle.layout import (
     ABOUT,
     FORMAT,
@@ -109,8 +109,10 @@ def _open(file: Path, folder: Path, limits: Limits) -> None:
     except FetchError as error:
         place = f"{file}: {error.place}" if error.place else str(file)
         raise FetchError(error.reason, place, "have it made or copied again") from error
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise FetchError("there is no such file", str(file)) from error
+    except OSError as error:
+        if error.filename != str(file):
+            raise
+        raise FetchError(f"the bundle cannot be read: {error.strerror}", str(file)) from error
     found = _format(folder / ABOUT)
     if found is None:
         raise FetchError("this is no bundle", str(file), "mono bundle create makes one")
@@ -119,7 +121,7 @@ def _open(file: Path, folder: Path, limits: Limits) -> None:
             f"the bundle is of format {found}, and mono knows {FORMAT}", str(file), "update mono"
         )
     digests = {
-        path.relative_to(folder).as_posix(): _sha256(path)
+        path.relative_to(folder).as_posix(): sha256_of_file(os.fsencode(path))
         for path in folder.rglob("*")
         if path.is_file() and not path.is_symlink() and path != folder / SUMS
     }
@@ -138,7 +140,7 @@ def _sums(digests: dict[str, str]) -> bytes:
 def _format(about: Path) -> object:
     try:
         document = json.loads(about.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return document.get("format") if isinstance(document, dict) else None
 
@@ -230,8 +232,3 @@ def _damaged(file: Path, wrong: Sequence[str]) -> MonoError:
     return FetchError(
         "the bundle is damaged, or is not what its lock says", str(file), "have it made again", tuple(wrong)
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -20,8 +20,8 @@ from monorepo.fetch.checksums import parse_checksums
 from monorepo.fetch.places import git_address
 from monorepo.lock.model import Lock
 
-ABOUT = "about.json"
-"""Beside each prepared tree: what it is."""
+TREE, ABOUT = "tree", "about.json"
+"""Each prepared tree, and beside it what it is."""
 
 USED = "HEAD"
 """The file in a bare clone whose time tells when the clone was used last."""
@@ -71,7 +71,7 @@ class Contents:
 def contents(cache: Path, lock: Lock | None = None) -> Contents:
     """Look through ``cache``; the packages of ``lock`` give names to what is theirs.
 
-    Files at places that mono does not use are not its own, and are passed over.
+    What has a name that mono does not give is not its own, and is passed over.
     """
     names = {} if lock is None else _names(lock)
     entries: list[Entry] = []
@@ -81,7 +81,10 @@ def contents(cache: Path, lock: Lock | None = None) -> Contents:
             name = path.relative_to(cache / folder).as_posix()
             with suppress(FileNotFoundError):  # another process may be at work
                 entry = _entry(room, name, path, names)
-                (entries if pattern.fullmatch(name) else leftovers).append(entry)
+                if pattern.fullmatch(name):
+                    entries.append(entry)
+                elif _is_left(room, path.name):
+                    leftovers.append(entry)
     return Contents(tuple(entries), tuple(leftovers))
 
 
@@ -101,7 +104,24 @@ _LAYOUT: Mapping[Room, tuple[str, int, re.Pattern[str]]] = {
     Room.NOTES: ("fresh", 1, re.compile(r"[0-9a-f]+\.json")),
     Room.PARTS: ("incoming", 1, re.compile(r"(md5|sha256|sha512|swh)-[0-9a-f]+\.(part|from)")),
 }
-"""Each room's folder, how deep its entries lie in it, and what their paths are; the rest is left over."""
+"""Each room's folder, how deep its entries lie in it, and what their paths are."""
+
+_BESIDE = re.compile(r"((md5|sha256|sha512|swh)-)?[0-9a-f]{16,}\..+")
+"""What is made beside its place, and locks of places."""
+
+_ASIDE: Mapping[Room, re.Pattern[str]] = {
+    Room.ARCHIVES: re.compile(r"swh-[a-z0-9_]{8}"),
+    Room.GIT: re.compile(r"pack-[a-z0-9_]{8}"),
+    Room.SNAPSHOTS: re.compile(r"new-[a-z0-9_]{8}"),
+    Room.PARTS: re.compile(r"(tree|aside|bundle|swh)-[a-z0-9_]{8}"),
+}
+"""What is made in a folder or file with a name of no meaning."""
+
+
+def _is_left(room: Room, name: str) -> bool:
+    """Whether mono gives such a name to what it is still at work on; a killed run leaves that behind."""
+    aside = _ASIDE.get(room)
+    return bool(_BESIDE.fullmatch(name) or (aside and aside.fullmatch(name)))
 
 
 def _below(folder: Path, depth: int) -> Iterator[Path]:

@@ -17,10 +17,10 @@ LOCK = "use.lock"
 def in_use(cache: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Nothing is removed from ``cache`` meanwhile; calls ``waiting`` before it waits for one who does so.
 
-    Where the lock cannot be had, since the cache can only be read say, nobody here can remove anything.
+    Where there is no lock to be had, as on a file system that can only be read, nobody can remove anything.
     """
     try:
-        descriptor = _opened(cache)
+        descriptor = _opened(cache, os.O_RDONLY)
     except OSError:
         yield
         return
@@ -39,7 +39,7 @@ def alone(cache: Path, waiting: Callable[[], None]) -> Iterator[None]:
         MonoError: the cache cannot be written.
     """
     try:
-        descriptor = _opened(cache)
+        descriptor = _opened(cache, os.O_RDWR)
     except OSError as error:
         raise MonoError(
             f"the cache cannot be written: {error.strerror}", str(cache), "set MONO_CACHE to another folder"
@@ -51,9 +51,9 @@ def alone(cache: Path, waiting: Callable[[], None]) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _opened(cache: Path) -> int:
+def _opened(cache: Path, how: int) -> int:
     cache.mkdir(parents=True, exist_ok=True)
-    return os.open(cache / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    return os.open(cache / LOCK, how | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
 def _take(descriptor: int, how: int, waiting: Callable[[], None]) -> None:

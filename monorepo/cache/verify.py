@@ -13,7 +13,7 @@ from pathlib import Path
 from builder.digest import file_digest, tree_digest
 from builder.errors import BuilderError
 from monorepo.cache.prune import take_out
-from monorepo.cache.rooms import Entry, Room, contents, read_about
+from monorepo.cache.rooms import TREE, Entry, Room, contents, read_about
 from monorepo.cache.use import alone, in_use
 from monorepo.errors import FetchError, MonoError
 from monorepo.fetch.checksums import parse_checksum, verify_file
@@ -61,6 +61,9 @@ def verify(
         MonoError: an entry cannot be read or removed.
     """
 
+    def waiting() -> None:
+        progress.noted("waiting for another mono that uses the cache")
+
     def check(entry: Entry, stop: Stop) -> Bad | None:
         reason = _damage(entry, git)
         progress.finished(entry.name)
@@ -68,7 +71,6 @@ def verify(
 
     if not cache.is_dir():
         return Verified(0, 0, ())
-    waiting: Callable[[], None] = lambda: progress.noted("waiting for another mono that uses the cache")  # noqa: E731
     with in_use(cache, waiting):
         entries = [entry for entry in contents(cache, lock).entries if entry.room in _CHECKED]
         progress.started("verifying", len(entries))
@@ -111,7 +113,7 @@ def _damage_of_tree(entry: Entry, git: Git) -> str:
     if not isinstance(expected, str):
         return "what it is cannot be read"
     try:
-        found = tree_digest(entry.path / "tree")
+        found = tree_digest(entry.path / TREE)
     except BuilderError as error:
         return str(error)
     return "" if found == expected else f"its digest is {found}, not {expected}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from monorepo.cli.words import one_line
 from monorepo.duniverse import DUNIVERSE
 from monorepo.duniverse.drift import Drift
 
@@ -15,7 +16,7 @@ def drift_line(drift: Drift) -> str:
     files = drift.files
     counts = (("changed", files.changed), ("missing", files.missing), ("extra", files.extra))
     told = ", ".join(f"{len(paths)} {what}" for what, paths in counts if paths)
-    return f"{DUNIVERSE}/{drift.name} {drift.what}{f' ({told})' if told else ''}"
+    return f"{DUNIVERSE}/{one_line(drift.name)} {drift.what}{f' ({told})' if told else ''}"
 
 
 def drift_lines(drift: Drift, *, whole: bool) -> Iterator[str]:
@@ -24,7 +25,7 @@ def drift_lines(drift: Drift, *, whole: bool) -> Iterator[str]:
     files = drift.files
     for what, paths in (("changed", files.changed), ("missing", files.missing), ("extra", files.extra)):
         shown = paths if whole or len(paths) <= _FEW + 1 else paths[:_FEW]
-        yield from (f"  {what}: {path}" for path in shown)
+        yield from (f"  {what}: {one_line(path)}" for path in shown)
         if len(shown) < len(paths):
             yield f"  {what}: and {len(paths) - len(shown)} more"
 

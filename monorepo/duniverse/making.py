@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from monorepo.cache.rooms import TREE
 from monorepo.duniverse.files import list_files, read_list, write_list
 from monorepo.duniverse.placing import KEEPING, REFUSALS, Placing, cannot_be_had
 from monorepo.duniverse.state import Vendored, source_digest
-from monorepo.duniverse.trees import FILES, TREE, TreeCache
+from monorepo.duniverse.trees import FILES, TreeCache
 from monorepo.errors import DuniverseError
 from monorepo.fetch.checksums import Checksum
 from monorepo.fetch.places import packages_and

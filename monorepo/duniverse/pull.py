@@ -17,7 +17,7 @@ from monorepo.fetch.arrivals import Arrived
 from monorepo.fetch.download import Fetched, fetch
 from monorepo.fetch.offline import NoHttp, refuse_missing
 from monorepo.fetch.patience import Patience
-from monorepo.fetch.places import documents_of
+from monorepo.fetch.places import archive_mirrors, documents_of
 from monorepo.fetch.progress import Progress, Silence
 from monorepo.fetch.unverified import pin_unverified
 from monorepo.lock.itself import refuse_uncertified
@@ -127,9 +127,19 @@ def _tell(notes: Sequence[str], progress: Progress) -> None:
 
 
 def fetch_trees(
-    lock: Lock, project: Path, cache: Path, http: Http, git: Git, workers: Workers, progress: Progress
+    lock: Lock,
+    project: Path,
+    cache: Path,
+    http: Http,
+    git: Git,
+    workers: Workers,
+    progress: Progress,
+    *,
+    offline: bool = False,
 ) -> Recorded:
     """Fetch and prepare, away from duniverse/, what ``lock`` has no tree of, and record it in mono.lock.
+
+    ``offline`` is as with `pull`.
 
     Raises:
         FetchError, DuniverseError: a source cannot be had or prepared; mono.lock stays as it was.
@@ -137,8 +147,10 @@ def fetch_trees(
     wanted = unrecorded(lock)
     if not wanted:
         return Recorded()
+    if offline:
+        http, git = NoHttp(), git.without_network()
     with alone(project, lambda: progress.noted("waiting for another mono pull of this project")) as held:
-        bring = _bringing(lock, project, cache, http, git, progress)
+        bring = _bringing(lock, project, cache, http, git, progress, offline=offline)
         means = Means(cache, None, git, workers, held, progress)
         recorded = record_trees(lock, project, _trees(prepare_aside(wanted, project, means, bring)))
     _tell(recorded.notes, progress)
@@ -161,7 +173,7 @@ def _bringing(
     def bring(sources: Sequence[LockedSource], arrived: Arrived) -> Fetched:
         if offline:
             refuse_missing(sources, mirrors, cache, git)
-        pinned = pin_unverified(sources, cache, http, progress)
+        pinned = pin_unverified(sources, cache, http, progress, patience)
         return fetch(
             pinned,
             mirrors,
@@ -175,8 +187,3 @@ def _bringing(
         )
 
     return bring
-
-
-def archive_mirrors(mirrors: Sequence[str], project: Path) -> tuple[str, ...]:
-    """``mirrors`` as `fetch` takes them: a path without a scheme is relative to ``project``."""
-    return tuple(mirror if "://" in mirror else str((project / mirror).absolute()) for mirror in mirrors)

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from monorepo.duniverse import DUNIVERSE
 from monorepo.duniverse.state import RULES
-from monorepo.errors import DuniverseError, LockError
-from monorepo.fetch.download import raise_together
+from monorepo.errors import DuniverseError, LockError, raise_together
 from monorepo.fetch.places import packages_and
 from monorepo.lock.format import FILE, REVISION
 from monorepo.lock.model import Lock, LockedSource
@@ -58,7 +57,7 @@ def unrecorded(lock: Lock) -> tuple[LockedSource, ...]:
 
 
 def record_trees(lock: Lock, project: Path, trees: Mapping[str, str]) -> Recorded:
-    """Write into the mono.lock of ``project``, which is ``lock``, those of ``trees`` that it lacks.
+    """Write into the mono.lock of ``project``, which was read as ``lock``, those of ``trees`` that it lacks.
 
     Trees that were prepared by older rules are recorded anew, those of newer ones left. Nothing is done
     where the project has no lock file, or none is missing.
@@ -67,31 +66,34 @@ def record_trees(lock: Lock, project: Path, trees: Mapping[str, str]) -> Recorde
         return Recorded(
             notes=("the trees in mono.lock are a newer mono's: they were neither compared nor recorded",)
         )
-    missing = {one.directory for one in unrecorded(lock) if one.directory in trees}
     path = project / FILE
-    if not missing or not path.exists():
+    if not any(one.directory in trees for one in unrecorded(lock)) or not path.exists():
         return Recorded()
     try:
         if tomllib.loads(path.read_text(encoding="utf-8")).get("revision", 0) > REVISION:
             return Recorded(notes=("mono.lock is a newer mono's: what was pulled is not recorded in it",))
-        if without_trees(load_lock(project)) != without_trees(lock):
+        now = load_lock(project)
+        if without_trees(now) != without_trees(lock):
             return Recorded(notes=("mono.lock changed meanwhile: what was pulled is not recorded in it",))
-        old = {} if not comparable(lock) else {one.directory: one.tree for one in lock.sources}
+        # Another pull may have recorded trees while this one waited for it: those stay.
+        missing = {one.directory for one in unrecorded(now) if one.directory in trees}
         sources = (
-            replace(one, tree=old.get(one.directory) or trees.get(one.directory, "")) for one in lock.sources
+            replace(one, tree=trees[one.directory]) if one.directory in missing else one
+            for one in now.sources
         )
-        replace_lock(replace(lock, preparation=RULES, sources=tuple(sources)), project)
+        if missing:
+            replace_lock(replace(now, preparation=RULES, sources=tuple(sources)), project)
     except (OSError, ValueError, LockError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         return Recorded(notes=(f"what was pulled is not recorded in mono.lock: {why}",))
     notes = ("the trees in mono.lock were prepared by older rules: all are recorded anew",)
-    return Recorded(len(missing), notes if lock.preparation not in (0, RULES) else ())
+    return Recorded(len(missing), notes if now.preparation not in (0, RULES) else ())
 
 
 def _other_tree(source: LockedSource, tree: str) -> DuniverseError:
     hint = (
-        f"restore mono.lock and {DUNIVERSE}/ if either was changed; to accept what is there now, run "
-        f"mono lock --update {source.packages[0]}, and pull again"
+        f"restore mono.lock and {DUNIVERSE}/ if either was changed; to accept what is there now, delete the "
+        f"line tree of {source.directory} in mono.lock, and pull again"
     )
     return DuniverseError(
         "the prepared source is not what mono.lock records",

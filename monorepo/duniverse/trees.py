@@ -25,15 +25,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from monorepo.cache.rooms import ABOUT, TREE
 from monorepo.duniverse.files import LISTS
 from monorepo.duniverse.placing import LinkMode, Placing, choose
 from monorepo.duniverse.state import Vendored, shown_of, source_digest
 from monorepo.fetch.archives import unusable
 from monorepo.lock.model import LockedSource
+from overlays.stores.files import touch
 
-TREE = "tree"
 FILES = "files"
-ABOUT = "about.json"
 _FORMAT = 1
 _MAKING = "tree-"
 
@@ -81,7 +81,7 @@ class TreeCache:
         try:
             if placing.tree(entry / TREE, target) == vendored.stamp:
                 placing.file(str(entry / FILES), str(target.parent / LISTS / target.name), 0o644)
-                os.utime(entry / ABOUT)
+                touch(entry / ABOUT)
                 return vendored
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             pass  # it is damaged, or another process found it so, or prunes the cache

@@ -20,10 +20,10 @@ from monorepo.duniverse.stamp import stamp
 from monorepo.duniverse.state import STATE, Vendored, read_state, source_digest, state_text
 from monorepo.duniverse.swap import begin, finish, unwritable
 from monorepo.duniverse.trees import TreeCache
-from monorepo.errors import DuniverseError, MonoError
+from monorepo.errors import DuniverseError, MonoError, raise_together
 from monorepo.fetch.arrivals import Arrived
 from monorepo.fetch.checksums import Checksum
-from monorepo.fetch.download import Fetched, raise_together
+from monorepo.fetch.download import Fetched
 from monorepo.fetch.prepare import refuse_bad_directory
 from monorepo.fetch.progress import Progress
 from monorepo.fetch.tree import settle

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from monorepo.errors import FetchError, MonoError
+from monorepo.errors import FetchError, MonoError, raise_together
 from monorepo.fetch.archives import ArchiveCache
 from monorepo.fetch.arrivals import Arrivals, Arrived
 from monorepo.fetch.bringing import Bringer, Brought
@@ -111,17 +111,6 @@ def fetch(
 
 def _nobody(source: LockedSource, paths: Mapping[tuple[Checksum, ...], Path]) -> None:
     """Nobody waits for single sources."""
-
-
-def raise_together(what: str, errors: Sequence[MonoError]) -> None:
-    """Raise nothing for no error, a single one as it is, and one that tells of all for several."""
-    if not errors:
-        return
-    if len(errors) == 1:
-        raise errors[0]
-    lines = [line for error in errors for line in (str(error), *(f"  {detail}" for detail in error.details))]
-    hints = dict.fromkeys(error.hint for error in errors if error.hint)
-    raise type(errors[0])(f"{len(errors)} {what}", hint="; ".join(hints), details=tuple(lines))
 
 
 def _bring_commit(source: LockedSource, git: Git) -> None:

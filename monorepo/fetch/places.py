@@ -123,6 +123,11 @@ def places_of(document: Document, archive_mirrors: Sequence[str]) -> list[Place]
     return [*by_checksum, *own]
 
 
+def archive_mirrors(mirrors: Sequence[str], project: Path) -> tuple[str, ...]:
+    """``mirrors`` of a lock as `places_of` takes them: a path without a scheme is relative to ``project``."""
+    return tuple(mirror if "://" in mirror else str((project / mirror).absolute()) for mirror in mirrors)
+
+
 def host_of(url: str) -> str:
     """The host and port that ``url`` names, empty where it names none."""
     parts = _split(url)

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from monorepo.errors import FetchError, TemporaryError
+from monorepo.errors import FetchError, TemporaryError, raise_together
 from monorepo.fetch.archives import ArchiveCache
 from monorepo.fetch.bringing import body_of
 from monorepo.fetch.checksums import Checksum
-from monorepo.fetch.download import raise_together
+from monorepo.fetch.parallel import Stop
+from monorepo.fetch.patience import Patience
 from monorepo.fetch.places import SWHID_URL, packages_and
 from monorepo.fetch.progress import Progress
 from monorepo.lock.model import LockedSource
@@ -28,7 +29,11 @@ _BLOCK = 1 << 18
 
 
 def pin_unverified(
-    sources: Sequence[LockedSource], cache: Path, http: Http, progress: Progress
+    sources: Sequence[LockedSource],
+    cache: Path,
+    http: Http,
+    progress: Progress,
+    patience: Patience | None = None,
 ) -> tuple[LockedSource, ...]:
     """``sources``, each unverified one with the checksum of what its url gives now, which is in the cache.
 
@@ -39,11 +44,12 @@ def pin_unverified(
     if not wanted:
         return tuple(sources)
     progress.started("fetching what has no checksum", wanted)
+    patience, archives = patience or Patience(), ArchiveCache(cache)
     pinned: list[LockedSource] = []
     errors: list[FetchError] = []
     for source in sources:
         try:
-            pinned.append(_pinned(source, ArchiveCache(cache), http) if source.unverified else source)
+            pinned.append(_pinned(source, archives, http, patience) if source.unverified else source)
         except FetchError as error:
             errors.append(error)
         else:
@@ -53,12 +59,12 @@ def pin_unverified(
     return tuple(pinned)
 
 
-def _pinned(source: LockedSource, cache: ArchiveCache, http: Http) -> LockedSource:
+def _pinned(source: LockedSource, cache: ArchiveCache, http: Http, patience: Patience) -> LockedSource:
     failures: list[str] = []
     for url in (url for url in (source.url, *source.mirrors) if not url.startswith(SWHID_URL)):
         with TemporaryFile() as file:
             try:
-                checksum = _receive(url, http, file)
+                checksum = patience.ask(partial(_receive, url, http, file), Stop())
             except FetchError as error:
                 failures.append(f"{url}: {error.reason}")
                 continue
@@ -80,13 +86,7 @@ def _pinned(source: LockedSource, cache: ArchiveCache, http: Http) -> LockedSour
 
 
 def _receive(url: str, http: Http, file: IO[bytes]) -> Checksum:
-    """Have in ``file`` all that ``url`` gives; its checksum. A busy server is asked twice."""
-    with suppress(TemporaryError):
-        return _receive_once(url, http, file)
-    return _receive_once(url, http, file)
-
-
-def _receive_once(url: str, http: Http, file: IO[bytes]) -> Checksum:
+    """Have in ``file`` all that ``url`` gives; its checksum."""
     file.seek(0)
     file.truncate()
     total = hashlib.sha256()

@@ -234,6 +234,11 @@ def test_no_error_shows_a_login(server: FaultyServer) -> None:
         assert f"{server.url}/p" in str(failure.value)
 
 
+def test_no_part_of_an_error_shows_a_login() -> None:
+    url = "https://her:secret@h/p"
+    assert "secret" not in repr(FetchError(url, url, f"git ls-remote {url}", (url,)))
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

@@ -94,6 +94,22 @@ def partial(first: int, text: str, content: bytes = CONTENT) -> Answer:
     return answer
 
 
+def test_a_part_that_nobody_asked_for_is_no_document(
+    tmp_path: Path, server: FaultyServer, http: HttpClient
+) -> None:
+    """Taken for a part to go on with it would be thrown away, and asked for again, without end."""
+    lying = partial(HALF, f"bytes {HALF}-{len(CONTENT) - 1}/{len(CONTENT)}")
+    url = server.on("/p", lying)
+    with pytest.raises(FetchError) as failure:
+        pulled(lock(source("p", url, CONTENT)), tmp_path, http)
+    assert "a part of the document that nobody asked for" in failure.value.details[0]
+    assert len(server.asked) == 1
+    server.on("/p", ranged(CONTENT, kept=HALF), lying)  # goes on, but with something else
+    with pytest.raises(FetchError, match="could not be had"):
+        pulled(lock(source("p", url, OTHER)), tmp_path, http)
+    assert len(server.asked) == 4
+
+
 ALL = f"{len(CONTENT) - 1}/{len(CONTENT)}"
 
 

@@ -107,6 +107,34 @@ def test_what_goes_wrong_in_a_worker_is_told_here(tmp_path: Path, fork: bool) ->
             team.do(os.getpid).result()
 
 
+class UncopiableError(Exception):
+    """Cannot be made of its arguments alone, as some exceptions of libraries."""
+
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(f"{one} and {two}")
+
+
+def fail_in_words_of_its_own() -> None:
+    raise UncopiableError("this", "that")
+
+
+def give_what_cannot_be_copied() -> object:
+    return lambda: None
+
+
+@pytest.mark.parametrize("fork", [True, False])
+def test_what_cannot_be_copied_is_told_and_others_go_on(tmp_path: Path, fork: bool) -> None:
+    with alone(tmp_path, lambda: None) as held, ProcessWorkers(1, fork=fork).team(held) as team:
+        for work, told in (
+            (fail_in_words_of_its_own, "this and that"),
+            (give_what_cannot_be_copied, "pickle"),
+            (lambda: None, "pickle"),
+        ):
+            with pytest.raises(Exception, match=told):
+                team.do(work).result(timeout=10)
+            assert team.do(os.getpid).result(timeout=10) != os.getpid()
+
+
 def test_a_team_that_has_nothing_to_do_ends(tmp_path: Path) -> None:
     with alone(tmp_path, lambda: None) as held, ProcessWorkers(2).team(held):
         pass

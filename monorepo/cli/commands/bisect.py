@@ -13,6 +13,7 @@ from monorepo.cli import wiring
 from monorepo.cli.output import print_json, print_line, story_width
 from monorepo.cli.parameters import Revision
 from monorepo.cli.settings import json_option, settings_of
+from monorepo.cli.words import counted
 
 if TYPE_CHECKING:
     from monorepo.bisecting import Culprit
@@ -57,7 +58,7 @@ def command(
     talk = settings.talk()
 
     def tell(commits: int, solves: int) -> None:
-        talk.say(f"{commits} commits left, about {solves} solve{'' if solves == 1 else 's'}")
+        talk.say(f"{commits} commits left, about {counted(solves, 'solve')}")
 
     gc.disable()  # see `mono lock`
     with wiring.opened(settings.cache, settings.talk()) as (http, git):

@@ -235,9 +235,11 @@ def fetch_locked(settings: Settings, *, offline: bool = False) -> None:
 
     talk = settings.talk()
     lock = load_lock(settings.directory)
-    with wiring.opened(settings.cache, talk, offline=offline) as (http, git), talk.progress() as progress:
+    with wiring.opened(settings.cache, talk) as (http, git), talk.progress() as progress:
         workers = wiring.workers()
-        recorded = fetch_trees(lock, settings.directory, settings.cache, http, git, workers, progress)
+        recorded = fetch_trees(
+            lock, settings.directory, settings.cache, http, git, workers, progress, offline=offline
+        )
     tell_recorded(recorded.trees, talk)
     if not recorded.trees and not recorded.notes:
         talk.say("mono.lock records every source")

@@ -9,6 +9,7 @@ import click
 from monorepo.cli.drift import drift_line, drift_rows
 from monorepo.cli.output import print_json
 from monorepo.cli.settings import json_option, settings_of
+from monorepo.cli.words import counted
 from monorepo.status import State, Status, status
 
 
@@ -34,7 +35,7 @@ def command(context: click.Context, exit_code: bool, as_json: bool) -> None:
 
 
 def _lines(found: Status) -> Iterator[str]:
-    sources = f"{found.sources} source{'' if found.sources == 1 else 's'}"
+    sources = counted(found.sources, "source")
     unseen = f" (not compared: {', '.join(found.unseen)}; mono lock does)" if found.unseen else ""
     if found.good:
         made = [name for name, state in (found.contexts or {}).items() if state is State.GOOD]

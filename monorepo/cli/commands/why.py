@@ -11,6 +11,7 @@ from monorepo.cli.needs import Places, needed, needing, places_at_hand, roles
 from monorepo.cli.output import print_json, print_line, row_of
 from monorepo.cli.settings import json_option, settings_of
 from monorepo.cli.summary import package_row
+from monorepo.cli.words import counted
 from monorepo.lock.graph import Need, NeedGraph
 from monorepo.lock.model import LockedPackage
 from monorepo.lock.paths import Path, paths
@@ -79,7 +80,7 @@ class _View:
             _print_row(dependents, ",", "needed as well by ")
         if more:
             least = "at least " if more == _COUNTED else ""
-            click.echo(f"{least}{more} more {'path' if more == 1 else 'paths'}: --all shows them")
+            click.echo(f"{least}{counted(more, 'more path')}: --all shows them")
 
     def row(self, package: LockedPackage) -> dict[str, object]:
         """``more`` counts the paths that are not among ``paths``, up to a thousand."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from monorepo.adapters.git import GitClones
+from monorepo.adapters.git_clone import Clone
 from monorepo.adapters.git_complaints import in_our_words
 from monorepo.errors import RepositoryError
 
@@ -87,6 +88,11 @@ def test_real_complaints_are_understood(tmp_path: Path) -> None:
         assert caught.value.reason == reason
         assert caught.value.place == url
         assert caught.value.details
+
+
+def test_a_clone_does_not_keep_the_login_that_it_is_not_asked_for(tmp_path: Path) -> None:
+    Clone("https://her:secret@h/p", tmp_path / "clone", offline=True).ensure()
+    assert (tmp_path / "clone/url").read_text(encoding="utf-8") == "https://h/p\n"
 
 
 def test_offline_it_says_so(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 import time
 from multiprocessing.synchronize import Event
@@ -118,23 +120,38 @@ def test_only_what_is_old_goes_and_all_leftovers(full: Path) -> None:
     aged(full, Room.PARTS, 8)  # nobody goes on with it any more
     (git,) = (full / "git").glob("*[0-9a-f]")
     leftovers = (
-        "git/pack-x/y",
-        "repositories/downloads/tmpx",
-        "incoming/bundle-x/y",
-        "answers/00.7",
+        "git/pack-abcd_012/y",
+        "repositories/downloads/new-abcd_012",
+        f"repositories/{'ab' * 32}.snapshot.x",
+        f"metadata/{'ab' * 16}.metadata.x",
+        "archives/swh/ab/swh-abcd_012/y",
+        f"trees/ab/{'ab' * 32}.gone/x",
+        "incoming/bundle-abcd_012/y",
+        f"answers/{'ab' * 32}.7",
         f"{git}.new/HEAD",
     )
     for leftover in leftovers:
         put(full, leftover, b"left")
-    put(full, "mine.txt", b"not mono's")
+    mine = (
+        "mine.txt",
+        "git/tree-sitter/x",
+        "git/new-projects/x",
+        "git/cafe.ml",
+        "trees/mine",
+        "archives/a/b/c",
+        "answers/mine.json",
+        "incoming/mine",
+    )
+    for name in mine:
+        put(full, name, b"not mono's")
     before = {path for path in full.rglob("*") if path.is_file()}
     pruned = prune(full, NOW, 30 * DAY, pytest.fail, dry_run=True)
     assert {path for path in full.rglob("*") if path.is_file()} == before
     assert prune(full, NOW, 30 * DAY, pytest.fail) == pruned
     assert rooms(full) == {Room.TREES: 2, Room.GIT: 1, Room.SNAPSHOTS: 3, Room.ANSWERS: 1, Room.NOTES: 1}
     assert contents(full).leftovers == ()
-    assert (full / "mine.txt").exists()
-    assert not (full / "archives").exists()
+    assert all((full / name).exists() for name in mine)
+    assert not (full / "archives/sha256").exists()
     assert pruned.kept == 8
 
 
@@ -149,9 +166,22 @@ def test_using_an_entry_keeps_it(full: Path, tmp_path: Path) -> None:
     assert {entry.room for entry in contents(full).entries} == {Room.GIT, Room.SNAPSHOTS}
 
 
+def test_looking_at_history_keeps_the_commits(full: Path, tmp_path: Path) -> None:
+    upstream = tmp_path / "git"
+    run_git(upstream, "config", "uploadpack.allowFilter", "true")
+    GitClones(full).history(upstream.as_uri(), None)
+    aged(full, Room.GIT, 31)
+    GitClones(full).history(upstream.as_uri(), None)
+    prune(full, NOW, 30 * DAY, pytest.fail)
+    assert [entry.name.partition(".")[2] for entry in contents(full).entries if entry.room is Room.GIT] == [
+        "commits"
+    ]
+
+
 def test_prune_of_everything(full: Path) -> None:
     prune(full, NOW, float("-inf"), pytest.fail)
     assert contents(full) == contents(full / "nowhere")
+    assert [path.name for path in full.iterdir()] == ["use.lock"]
 
 
 def _hold(cache: Path, held: Event, go: Event) -> None:
@@ -199,6 +229,42 @@ def test_who_uses_the_cache_waits_for_prune_and_not_for_others(cache: Path) -> N
         assert heard.wait(30)
     user.join(30)
     assert not user.is_alive()
+
+
+READER = """
+import sys
+from pathlib import Path
+from monorepo.cache.use import LOCK, in_use
+try:
+    (Path(sys.argv[1]) / LOCK).open("ab")
+except PermissionError:
+    with in_use(Path(sys.argv[1])):
+        print(1, flush=True)
+        sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(
+    os.geteuid() == 0 and subprocess.run(["unshare", "--user", "true"], check=False).returncode != 0,
+    reason="root may write whatever a mode says, and there is no being anybody else",
+)
+def test_who_may_only_read_the_cache_holds_it_as_well(cache: Path) -> None:
+    """A descriptor to write with could not be had there."""
+    with in_use(cache, pytest.fail):
+        pass
+    (cache / "use.lock").chmod(0o444)
+    plain = ("unshare", "--user") if os.geteuid() == 0 else ()  # root may write whatever a mode says
+    command = [*plain, sys.executable, "-c", READER, str(cache)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
+        assert reader.stdout is not None
+        assert reader.stdin is not None
+        assert reader.stdout.readline() == b"1\n"
+        heard = threading.Event()
+        pruner = threading.Thread(target=prune, args=(cache, NOW, 0, heard.set))
+        pruner.start()
+        assert heard.wait(30)
+        reader.stdin.close()
+        pruner.join(30)
 
 
 def test_a_cache_that_cannot_be_made_is_used_without_a_lock(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from builder.digest import tree_digest
 from monorepo.adapters.git import GitClones
 from monorepo.duniverse.pull import fetch_trees
 from monorepo.duniverse.state import RULES
-from monorepo.errors import DuniverseError
+from monorepo.errors import DuniverseError, FetchError
 from monorepo.fetch.progress import Silence
 from monorepo.lock.difference import difference
 from monorepo.lock.format import FILE, REVISION
@@ -106,7 +106,7 @@ def test_another_tree_is_refused_and_nothing_changes(tmp_path: Path, project: Pa
         pulled(bad, tmp_path)
     assert failure.value.place == "q"
     assert good in failure.value.details[0] and OTHER in failure.value.details[1]
-    assert "mono lock --update q" in failure.value.hint
+    assert "delete the line tree of q in mono.lock" in failure.value.hint
     assert tree(project) == before
 
 
@@ -154,6 +154,17 @@ def test_a_lock_that_changed_meanwhile_is_left(tmp_path: Path, project: Path) ->
     assert load_lock(project) == other
 
 
+def test_what_another_pull_recorded_meanwhile_stays(tmp_path: Path, project: Path) -> None:
+    """This one waited for it, with the lock as it was before."""
+    before = load_lock(project)
+    pulled(before, tmp_path)
+    now = load_lock(project)
+    (p, q) = now.sources
+    other = write(replace(now, sources=(replace(p, tree=OTHER), replace(q, tree=""))), project)
+    assert pulled(before, tmp_path).recorded == 1
+    assert load_lock(project) == replace(other, sources=(other.sources[0], q))
+
+
 def test_a_lock_that_cannot_be_written_is_a_note(tmp_path: Path, project: Path) -> None:
     asked = load_lock(project)
     text = (project / FILE).read_bytes()
@@ -183,6 +194,14 @@ def test_trees_stay_with_the_sources_that_stay(tmp_path: Path, project: Path) ->
     assert [bool(one.tree) for one in kept.sources] == [True, False]
     assert kept.preparation == RULES
     assert difference(asked, now) == difference(asked, asked)
+
+
+def test_offline_all_that_is_missing_is_told(tmp_path: Path, project: Path) -> None:
+    gone = [source("p", "https://h.invalid/p", b"1"), source("q", "https://h.invalid/q", b"2")]
+    asked = write(replace(lock(*gone), inputs=OTHER), project)
+    ports = NoHttp(), GitClones(tmp_path / "cache"), Inline(), Silence()
+    with pytest.raises(FetchError, match="2 things that the lock wants are not on this machine"):
+        fetch_trees(asked, project, tmp_path / "cache", *ports, offline=True)
 
 
 def test_trees_can_be_recorded_without_a_duniverse(tmp_path: Path, project: Path) -> None:
