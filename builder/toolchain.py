@@ -165,6 +165,12 @@ class _Search:
                 hint=f"findlib must know the toolchain {question[1]}" if "-toolchain" in question else "",
                 details=tuple(completed.output.splitlines()[:5]),
             )
+        if "Undefined toolchain" in completed.output:  # findlib warns, and answers for the host's compiler
+            raise ToolError(
+                f"findlib does not know the toolchain {question[1]}",
+                place=path,
+                hint=f"install the cross compiler of the target {self._context.target}",
+            )
         return completed.output.strip()
 
     def path_of(self, tools: list[Tool]) -> str:

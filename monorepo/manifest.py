@@ -122,6 +122,12 @@ def load_manifest(folder: Path) -> Manifest:
         return _manifest(top, text, folder)
 
 
+_BARE = re.compile(r"""\{\s*([0-9][^\s"{}&|()]*)\s*\}""")
+"""A version alone where a bound should stand."""
+_UNBRACED = re.compile(r"\s*([^\s{}<>=!]+)\s*([<>=!][^{}]*)")
+"""A bound without its braces."""
+
+
 def parse_constraint(text: str, place: str) -> Restriction:
     """A bound such as ``lwt {>= "5.6" & < "6"}``; a version may go without its quotes.
 
@@ -139,6 +145,10 @@ def _restriction(text: str, place: str, written: str, example: str) -> Restricti
     try:
         dependency = parse_dependency(text, place)
     except OpamSyntaxError as error:
+        if alone := _BARE.search(text):
+            raise _compares_with_nothing(written, alone[1], place) from None
+        if unbraced := _UNBRACED.fullmatch(text):
+            example = f"{unbraced[1]} {{{unbraced[2]}}}"
         reason = f'"{written}" is no bound in opam\'s syntax: {error.reason}'
         raise ManifestError(reason, place, f"write it as in {example}") from None
     if dependency.condition is None:
@@ -146,10 +156,13 @@ def _restriction(text: str, place: str, written: str, example: str) -> Restricti
         raise ManifestError(f'"{written}" bounds nothing', place, hint)
     bare = bare_version(dependency.condition)
     if bare is not None:
-        raise ManifestError(
-            f'"{written}" compares {bare} with nothing', place, f"write = {bare}, or >= {bare}"
-        )
+        raise _compares_with_nothing(written, bare, place)
     return Restriction(dependency.name, dependency.condition, text, place)
+
+
+def _compares_with_nothing(written: str, version: str, place: str) -> ManifestError:
+    hint = f"write = {version}, or >= {version}"
+    return ManifestError(f'"{written}" compares {version} with nothing', place, hint)
 
 
 def bare_version(condition: Condition) -> str | None:

@@ -237,7 +237,10 @@ def root_places(folder: Path, manifest: Manifest) -> dict[tuple[str, str], str]:
 def _root_places(
     folder: Path, manifest: Manifest, files: Sequence[OpamFile], roots: Sequence[Package]
 ) -> dict[tuple[str, str], str]:
-    """Where each root names each dependency: in its opam file, or in what that is generated from."""
+    """Where each root names each dependency: in its opam file, or in what that is generated from.
+
+    And where it refuses others: the fields ``conflicts:`` and ``available:``, under these names.
+    """
     places: dict[tuple[str, str], str] = {}
     for setting, file, root in zip(manifest.roots, files, roots, strict=True):
         dune_project = _dune_project(folder, setting.file) if str(file).startswith(_GENERATED) else None
@@ -248,6 +251,10 @@ def _root_places(
             else:
                 line = _line_in_dune_project(folder / dune_project, root.name, name)
                 places[root.name, name] = f"{dune_project}:{line}" if line else dune_project
+        for field in ("conflicts", "available"):
+            if file.field(field) is not None:
+                line_of_field = file.error_in(field, "").line
+                places[root.name, f"{field}:"] = dune_project or f"{setting.file}:{line_of_field}"
     return places
 
 

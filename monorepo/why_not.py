@@ -72,6 +72,19 @@ class WhyNot:
     targets: tuple[str, ...] = ()
 
 
+def _hint_among(asked: Dependency, versions: Sequence[Version]) -> str:
+    """What else to ask for, where ``versions`` has nothing of what was ``asked``."""
+    match asked.condition:
+        case Constraint("=", Text(text)):
+            older = [version for version in versions if version < Version.parse(text)]
+            newer = [version for version in versions if version > Version.parse(text)]
+            if older and newer:
+                return f"the nearest are {max(older)} and {min(newer)}"
+            if newer:
+                return ""
+    return "mono outdated looks at repositories as they are now"
+
+
 def asked_in(word: str) -> Dependency:
     """``lwt``, ``lwt.5.9.0`` or ``lwt {>= 5.9}``; raises `OpamSyntaxError` where it is none of these."""
     name, dot, version = word.partition(".")
@@ -160,12 +173,8 @@ class _Question:
             raise RepositoryError(f"no repository has a package {name}", hint=hint)
         if not any(self._is_meant(version.text) for version in versions):
             there = f"{versions[-1]} to {versions[0]}" if len(versions) > 1 else str(versions[0])
-            hint = "mono outdated looks at repositories as they are now"
-            match self.asked.condition:
-                case Constraint("=", Text(text)):
-                    near = nearest(text, [version.text for version in versions])
-                    hint = f'did you mean "{near}"?' if near else hint
-            raise RepositoryError(f"no repository has such a version of {name}: there is {there}", hint=hint)
+            reason = f"no repository has such a version of {name}: there is {there}"
+            raise RepositoryError(reason, hint=_hint_among(self.asked, versions))
 
     def _causes(self, before: Sequence[LockedPackage], platforms: frozenset[int]) -> Iterator[Cause]:
         """Ask again without this wish or that, until the version comes of itself."""

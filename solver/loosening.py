@@ -136,14 +136,15 @@ def _targets(request: Request) -> Iterator[Loosening]:
 
 
 def _far(problem: Problem, name: str, wanted: Sequence[Wanted], refused: Set[int] | None = None) -> list[str]:
-    """How far each version is that some of ``wanted`` refuses."""
+    """How far each version is that some of ``wanted`` refuses; one to avoid is beyond all others."""
     keys = sorted(candidate.version.key for candidate in problem.candidates if candidate.name == name)
     facts = []
     for index, candidate in enumerate(problem.candidates):
         if candidate.name == name and (refused is None or index in refused):
             far = max(distance(each.bounds, candidate.version, keys) for each in wanted)
             if far:
-                facts.append(f"far({{}},{index},{far}).")
+                beyond = 2 * len(keys) if candidate.avoided else 0
+                facts.append(f"far({{}},{index},{far + beyond}).")
     return facts
 
 

@@ -109,7 +109,8 @@ class Relaxation:
             if candidate.outsider:
                 x = self._number(Reason(candidate.name, Relation.FOREIGN))
                 yield f"guards_foreign({self.numbers[candidate.name]},{x})."
-        of_every_project = {(d.name,) for d in self.request.requires if d.name in self.compiler_parts}
+        required = (dependency for dependency in self.request.requires if dependency.condition is None)
+        of_every_project = {(d.name,) for d in required if d.name in self.compiler_parts}
         for number, need in problem.asked.items():
             reason = self._reason("", Relation.ASKED, need)
             x = self._number(COMPILERS if reason.whom in of_every_project else reason)

@@ -61,7 +61,7 @@ class Request:
         provided: names that are installed outside.
         pinned: names of which a root says where they come from.
         root_places: for error messages, the file and line where a root names a dependency:
-            ``(root, dependency)`` to ``hello.opam:5``.
+            ``(root, dependency)`` to ``hello.opam:5``; also of its fields ``conflicts:`` and ``available:``.
         preferences: which of several answers is taken.
         unverified: names that may come from an archive without any checksum.
         any_build_system: whether opam's rules alone count: whatever builds a package will do, as nothing is

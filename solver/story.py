@@ -102,7 +102,7 @@ class _Story:
                 number = next(n for n, p in enumerate(self.request.platforms) if p.targets == reason.whom)
                 hidden = tuple(candidate for candidate in possible if not candidate.available[number])
                 self._keep(reason.who, lambda candidate: candidate.available[number])
-                return Step(reason, _fact(hidden), known=self._known(reason.who))
+                return Step(reason, _fact(hidden), self._place(reason), known=self._known(reason.who))
             case Relation.BOUND:
                 wording, place = reason.whom
                 refused = self.clash.refused[reason]
@@ -188,7 +188,9 @@ class _Story:
 
     def _place(self, reason: Reason) -> str:
         places = self.request.root_places or {}
-        return next((places[reason.who, name] for name in reason.whom if (reason.who, name) in places), "")
+        field = _FIELDS.get(reason.relation)
+        names = (field,) if field else reason.whom
+        return next((places[reason.who, name] for name in names if (reason.who, name) in places), "")
 
     def _targets(self, reason: Reason) -> str:
         """The targets that ask for something of themselves; empty where every project does."""
@@ -328,6 +330,7 @@ class _Story:
 
 
 _FACTS = frozenset({Relation.FOREIGN, Relation.UNAVAILABLE, Relation.BOUND})
+_FIELDS = {Relation.CONFLICTS: "conflicts:", Relation.UNAVAILABLE: "available:"}
 _ASKING = frozenset({Relation.NEEDS, Relation.ASKED})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib import import_module
 from types import ModuleType
 
@@ -37,6 +38,23 @@ class NoSuchCommandError(click.UsageError):
         self.hint = hint
 
 
+class NamedGroup(click.Group):
+    """A group whose commands are all there; of one that is not, it names the nearest."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        _refuse_unknown(ctx, args[0], self.commands)
+        return super().resolve_command(ctx, args)
+
+
+def _refuse_unknown(ctx: click.Context, name: str, known: Collection[str]) -> None:
+    if name not in known and not name.startswith("-"):
+        from monorepo.document import nearest_hint
+
+        raise NoSuchCommandError(f'there is no command "{name}"', ctx, nearest_hint(name, known))
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands by name and imports only the one that runs."""
 
@@ -56,11 +74,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if name not in _COMMANDS and not name.startswith("-"):
-            from monorepo.document import nearest_hint
-
-            raise NoSuchCommandError(f'there is no command "{name}"', ctx, nearest_hint(name, _COMMANDS))
+        _refuse_unknown(ctx, args[0], _COMMANDS)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -103,8 +103,9 @@ def _against_each_other(missing: Missing) -> str:
     choosy = [side for side in missing.sides if side.wording != missing.name]
     sides = missing.sides if len(choosy) < 2 else choosy
     wanting = [side for side in sides if side.who]
-    if missing.end is End.ABSENT and len(choosy) == 1 and not choosy[0].who:
-        return f"there is no {plain(choosy[0].wording)}, and {FILE} allows no other"
+    own = [side for side in choosy if not side.who]
+    if missing.end is End.ABSENT and own and (len(choosy) == 1 or missing.asked == (own[0].wording,)):
+        return f"there is no {plain(own[0].wording)}, and {FILE} allows no other"
     allowed = series([plain(side.wording) for side in sides if not side.who])
     parts = [f"{_who(side)} wants {_wanted(side, missing)}" for side in wanting]
     if allowed:
@@ -133,5 +134,9 @@ def _conflict(told: Explanation) -> str:
             return f"{series(step.members)} exclude each other"
     for missing in told.missing:
         return f"no version of {missing.name} will do"
+    own = [step for step in told.steps if step.place]
+    if len(own) == 1 and own[0].reason.relation is Relation.NEEDS and len(own[0].reason.whom) == 1:
+        wording = " & ".join(plain(demand.wording) for demand in own[0].demands)
+        return f"{own[0].reason.who} wants {wording}, which no version is"
     wanted = dict.fromkeys(name for step in told.steps if step.place for name in step.reason.whom)
     return f"{series(list(wanted))} cannot be had together" if wanted else "its parts cannot be had together"

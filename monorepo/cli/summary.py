@@ -15,7 +15,6 @@ from monorepo.cli.formulas import series
 from monorepo.cli.words import counted
 from monorepo.lock.model import Kind, Lock, LockedPackage, LockedRepository
 from monorepo.manifest import FILE
-from monorepo.repository_url import ARCHIVE_SUFFIXES
 
 if TYPE_CHECKING:
     from monorepo.lock.causes import Cause, Causes
@@ -86,7 +85,7 @@ def change_lines(
     lines = [
         f"{changed} repository {repository_change(was, now)}"
         for was, now in difference.repositories
-        if not (brief and _is_folder(was) and _is_folder(now))
+        if not (brief and was and was.is_folder and now and now.is_folder)
     ]
     for package in difference.added:
         lines.append(f"{added} {package.name} {package.version}")
@@ -141,15 +140,9 @@ def repository_change(was: LockedRepository | None, now: LockedRepository | None
         return f"{now.name} is new, at {_state(now)}"
     if was.url != now.url:
         return f"{now.name} {was.url} -> {now.url}"
-    if _is_folder(now):
+    if now.is_folder:
         return f"{now.name}: other things were read of it"  # the hash of a folder covers what was asked of it
     return f"{now.name} {_state(was)} -> {_state(now)}"
-
-
-def _is_folder(repository: LockedRepository | None) -> bool:
-    return (
-        repository is not None and repository.commit is None and not repository.url.endswith(ARCHIVE_SUFFIXES)
-    )
 
 
 def _state(repository: LockedRepository) -> str:

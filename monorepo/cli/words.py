@@ -95,7 +95,10 @@ def told_in_words(error: Exception, settings: Settings) -> MonoError:
 def _lines(error: MonoError, folder: Path) -> Iterator[str]:
     columns = width(2)
     yield from fold(f"{click.style('error:', fg='red', bold=True)} {_laid_out(str(error))}", columns)
-    yield from (f"  {_laid_out(line)}" for line in error.details or _source_line(error.place, folder))
+    for line in error.details:
+        yield from fold(f"  {_laid_out(line)}", columns)
+    if not error.details:
+        yield from (f"  {_laid_out(line)}" for line in _source_line(error.place, folder))
     if error.hint:
         yield from fold(f"{click.style('hint:', fg='cyan', bold=True)} {_laid_out(error.hint)}", columns)
 

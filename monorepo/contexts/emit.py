@@ -109,7 +109,7 @@ def _tree_digest(folder: Path) -> str:
     try:
         return tree_digest(folder)
     except BuilderError as error:
-        raise DuniverseError(error.reason, place=error.place, hint="run `mono pull`") from error
+        raise DuniverseError(error.reason, place=error.place, hint="run mono pull") from error
 
 
 def _compare_with_lock(
@@ -120,17 +120,17 @@ def _compare_with_lock(
     wanted = {f"{DUNIVERSE}/{source.directory}": source for source in lock.sources}
     for path, source in sorted(wanted.items()):
         if path not in found:
-            raise DuniverseError("is in the lock but was not pulled", place=path, hint="run `mono pull`")
+            raise DuniverseError("is in the lock but was not pulled", place=path, hint="run mono pull")
         vendored = pulled.get(source.directory)
         if vendored is None or not is_as_locked(vendored, lock, source):
-            raise DuniverseError("was not pulled for this lock", place=path, hint="run `mono pull`")
+            raise DuniverseError("was not pulled for this lock", place=path, hint="run mono pull")
         if vendored.tree != found[path]:
             warn(f"{path} was changed since it was pulled; the contexts take it as it is")
     if stray := sorted(found.keys() - wanted.keys()):
         raise DuniverseError(
             "is not in the lock, but dune would build with it",
             place=stray[0],
-            hint="run `mono pull`, or remove it",
+            hint="run mono pull, or remove it",
         )
 
 

@@ -128,7 +128,7 @@ def cannot_be_had(mode: LinkMode, cache: Path, folder: Path, error: OSError) -> 
     """What to say where files of ``cache`` are to be placed in ``folder`` in one way alone, and cannot."""
     return DuniverseError(
         f"files of the cache cannot be placed here by {mode.value}: {error.strerror}",
-        place=str(folder.parent),
+        place="" if folder.parent == Path() else str(folder.parent),
         hint="choose another way (--link-mode, MONO_LINK_MODE), or a cache on the file system of the project",
         details=(f"the cache is {cache}",),
     )

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from monorepo.errors import AbsentError, FetchError, TemporaryError, without_logins
 from monorepo.fetch.archives import ArchiveCache, Entry
-from monorepo.fetch.checksums import Mismatch, Verifier
+from monorepo.fetch.checksums import Verifier
 from monorepo.fetch.heritage import Heritage, refusals
 from monorepo.fetch.parallel import Stop, Turns
 from monorepo.fetch.patience import Patience
@@ -133,13 +133,17 @@ class Bringer:
         entry.discard()
         if start:  # perhaps the part was damaged, or of something else: the whole document tells
             return received + self._once(document, url, entry, stop)
-        raise _WrongBytesError(f"wrong checksum, {_compare(mismatches)} ({received} bytes)", place=url)
+        wrong = mismatches[0]  # one is enough to tell by
+        reason = (
+            f"wrong checksum, expected {wrong.expected.brief}, got {wrong.actual.brief} ({received} bytes)"
+        )
+        raise _WrongBytesError(reason, place=url)
 
     def _from_heritage(
         self, document: Document, failures: Sequence[tuple[Place, FetchError]], stop: Stop
     ) -> Brought:
         asked = {place.mirror for place, _ in failures}
-        reasons = [f"{place.url}: {error.reason}" for place, error in failures]
+        reasons = list(_told_once(failures))
         reasons += [
             f"{mirror}: not asked again, as it did not answer before"
             for mirror in self.mirrors
@@ -159,7 +163,7 @@ class Bringer:
                 )
                 self.progress.noted(note)
                 return Brought(document, path, received, (note,))
-        raise _nowhere(document, [error for place, error in failures if not place.mirror], reasons)
+        raise _nowhere(document, failures, reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,13 +212,22 @@ def _refuse_too_much(count: int, url: str, entry: Entry) -> None:
         raise FetchError(f"it has more than {_MOST} bytes, which is refused", place=url)
 
 
-def _compare(mismatches: Sequence[Mismatch]) -> str:
-    return "; ".join(f"expected {mismatch.expected}, got {mismatch.actual}" for mismatch in mismatches)
+def _told_once(failures: Sequence[tuple[Place, FetchError]]) -> Iterator[str]:
+    """What each place answered; of a mirror, which is asked by each checksum, the same answer once."""
+    told: set[tuple[str, str]] = set()
+    for place, error in failures:
+        who = place.mirror or place.url
+        if (who, error.reason) not in told:
+            told.add((who, error.reason))
+            yield f"{place.url}: {error.reason}"
 
 
-def _nowhere(document: Document, errors: Sequence[FetchError], reasons: Sequence[str]) -> FetchError:
-    """Nothing gave ``document``: its own places failed with ``errors``, and these are all the ``reasons``."""
+def _nowhere(
+    document: Document, failures: Sequence[tuple[Place, FetchError]], reasons: Sequence[str]
+) -> FetchError:
+    """Nothing gave ``document``: its places failed with ``failures``, and these are all the ``reasons``."""
     place = ", ".join(document.packages) or document.name
+    errors = [error for asked, error in failures if not asked.mirror]
     if any(isinstance(error, _WrongBytesError) for error in errors):
         return FetchError(
             f"{document.url} is not what the lock says",
@@ -223,6 +236,10 @@ def _nowhere(document: Document, errors: Sequence[FetchError], reasons: Sequence
             "compare it with its author's word, then lock again",
             tuple(reasons),
         )
+    damaged = [asked.mirror for asked, error in failures if isinstance(error, _WrongBytesError)]
+    if damaged:
+        hint = f"what the mirror {damaged[0]} has under that checksum is damaged: mend it, or try without it"
+        return FetchError(f"{document.url} could not be had", place, hint, tuple(reasons))
     hints = dict.fromkeys(error.hint for error in errors if error.hint)
     return FetchError(
         f"{document.url} could not be had",

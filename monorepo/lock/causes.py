@@ -151,8 +151,16 @@ class Causes:
                 yield Cause(Because.UNBOUND, was, now, text)
 
     def _has_moved(self, name: str | None) -> bool:
-        states = [{r.name: r for r in lock.repositories} for lock in (self.before, self.after)]
-        return name is not None and states[0].get(name) != states[1].get(name)
+        """Whether a repository is known to be another; a lock knows of a folder only what was read of it."""
+        if name is None:
+            return False
+        was, now = (
+            next((repository for repository in lock.repositories if repository.name == name), None)
+            for lock in (self.before, self.after)
+        )
+        if was and now and was.url == now.url and now.is_folder:
+            return False
+        return was != now
 
 
 def _askers(graph: NeedGraph, other: NeedGraph, package: LockedPackage, because: Because) -> Iterator[Cause]:

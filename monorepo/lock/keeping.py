@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from monorepo.document import nearest_hint
+from monorepo.document import nearest
 from monorepo.errors import LockError
 from monorepo.lock.format import FILE
 from monorepo.lock.model import Lock, LockedPackage, LockedRepository
@@ -64,7 +64,9 @@ def keep_all_but(lock: Lock, sought: Collection[str]) -> Keeping:
     names = {package.name for package in lock.packages}
     for name in sought:
         if name not in names:
-            raise LockError(f"{name} is not in the lock", FILE, nearest_hint(name, names))
+            near = nearest(name, names)
+            hint = f'did you mean "{near}"?' if near else f"mono why-not {name} tells what keeps it out"
+            raise LockError(f"{name} is not in the lock", FILE, hint)
     others = tuple(source for source in lock.sources if not set(sought).intersection(source.packages))
     commits = {source.url: source.commit for source in others if source.commit}
     trees = trees_of(replace(lock, sources=others))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from monorepo.repository_url import ARCHIVE_SUFFIXES
 from monorepo.targets.definition import Target
 from solver.formula import Value
 
@@ -33,6 +34,11 @@ class LockedRepository:
     url: str
     commit: str | None = None
     content: str | None = None  # sha256:…
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder, of which ``content`` covers no more than what was read of it."""
+        return self.commit is None and not self.url.endswith(ARCHIVE_SUFFIXES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,7 @@ _KINDS = (
     | dict.fromkeys("[](){}:&|!?", Kind.MARK)
 )
 _COMMENT_MARK = re.compile(r"\(\*|\*\)")
+_VERSION = re.compile(r"(?<![\w\"])v?[0-9]+[.~+][\w.~+-]*")
 _DIGITS = frozenset("0123456789_-")
 
 
@@ -101,14 +102,23 @@ def _kind_of(word: str) -> Kind:
 def _end_of_comment(text: str, start: int) -> int:
     """Where the comment ends that opens at ``start``; comments nest."""
     if not text.startswith("(*", start):
-        reason = f"{text[start]!r} begins nothing that opam files know"
-        raise Malformed("this string is never closed" if text[start] == '"' else reason, start)
+        raise Malformed(_why_no_token(text, start), start)
     depth = 0
     for mark in _COMMENT_MARK.finditer(text, start):
         depth += 1 if mark[0] == "(*" else -1
         if depth == 0:
             return mark.end()
     raise Malformed("this comment is never closed", start)
+
+
+def _why_no_token(text: str, start: int) -> str:
+    """Why nothing begins at ``start``; the commonest slip is a version without its quotes."""
+    if text[start] == '"':
+        return "this string is never closed"
+    for version in _VERSION.finditer(text, text.rfind("\n", 0, start) + 1):
+        if version.start() < start < version.end():
+            return f'{version[0]} wants quotes, as every version: "{version[0]}"'
+    return f"{text[start]!r} begins nothing that opam files know"
 
 
 _ESCAPE = re.compile(r"""\\(?:(\r?\n[ \t]*)|([0-9]{3})|x([0-9a-fA-F]{2})|([\\"'nrtb ])|(.?))""", re.DOTALL)

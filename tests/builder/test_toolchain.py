@@ -155,3 +155,13 @@ def test_does_not_hand_on_the_environment(tools: Path, context: Context, tmp_pat
     find_installation(context, {"PATH": f"{tools}:/usr/bin:/bin", "OCAMLPATH": "/x", "DUNE_PROFILE": "dev"})
     seen = {line.partition("=")[0] for line in (tmp_path / "environment").read_text().splitlines()}
     assert seen <= {"PATH", "HOME", "PWD", "_", "SHLVL", "OLDPWD", *dict(context.environment)}
+
+
+def test_refuses_the_hosts_compiler_in_place_of_a_toolchain_that_is_not_there(
+    tools: Path, context: Context
+) -> None:
+    warning = 'echo "ocamlfind: [WARNING] Undefined toolchain: solo5"'
+    write_script(tools, "ocamlfind", f"{warning}\n{_configuration(tools.parent / 'host', 'cc')}")
+    with pytest.raises(ToolError, match="findlib does not know the toolchain solo5") as caught:
+        find_installation(expecting(context, name="solo5"), {"PATH": str(tools)})
+    assert caught.value.hint == "install the cross compiler of the target host"

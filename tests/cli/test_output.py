@@ -104,6 +104,10 @@ def test_what_is_said_fits_the_terminal(columns: int, mono: Program, tmp_path: P
     (project / "lost.opam").unlink()
     warning = said_on_a_terminal(mono, columns, project, "lock")
     rows = said_on_a_terminal(mono, columns, project, "why", "ocaml")
+    shutil.rmtree(project / "archives")
+    details = said_on_a_terminal(mono, columns, project, "pull", "--offline")
+    assert any("is offline" in line for line in details)
+    assert all(len(line) <= columns or " " not in line.strip() for line in details), details
     for lines in (failure, warning, rows):
         assert lines
         assert all(len(line) <= columns for line in lines), lines

@@ -45,6 +45,18 @@ CASES = {
             "    the repository test moved",
         ],
     ),
+    "of a folder something else was read": (
+        replace(HERE, repositories=(LockedRepository("test", "repository", content="sha256:" + "a" * 64),)),
+        replace(
+            lock_with(root("lib"), locked("lib.2")),
+            repositories=(LockedRepository("test", "repository", content="sha256:" + "b" * 64),),
+        ),
+        [
+            "~ repository test: other things were read of it",
+            "~ lib 1 -> 2",
+            "    a newer version was taken",
+        ],
+    ),
     "nobody needs it": (
         lock_with(root("lib"), locked("lib.1", "deep"), locked("deep.1", "deeper"), locked("deeper.1")),
         lock_with(root("lib"), locked("lib.0")),

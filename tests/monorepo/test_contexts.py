@@ -314,7 +314,7 @@ def test_refuses_what_was_pulled_for_another_lock(project: Path) -> None:
     newer = replace(lock, sources=(replace(lock.sources[0], checksums=(f"sha256={'1' * 64}",)),))
     with pytest.raises(DuniverseError, match="was not pulled for this lock") as caught:
         emit_contexts(newer, project)
-    assert (caught.value.place, caught.value.hint) == ("duniverse/greet", "run `mono pull`")
+    assert (caught.value.place, caught.value.hint) == ("duniverse/greet", "run mono pull")
     assert not (project / "contexts").exists()
 
 

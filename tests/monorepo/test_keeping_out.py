@@ -12,6 +12,7 @@ from monorepo.errors import LockError, RepositoryError
 from monorepo.outdated import Standings, outdated
 from monorepo.why_not import Because, WhyNot, asked_in, why_not
 from solver.holding import Held
+from solver.reason import Relation
 from tests.monorepo.test_locking import Place, library, place
 from tests.monorepo.test_relocking import TWO_TARGETS, three_versions
 
@@ -50,6 +51,24 @@ def test_a_kept_version_can_be_updated(place: Place) -> None:
     assert because(ask(place, "lib.2")) == [Because.NEWER]
     assert because(ask(place, "lib {>= 2}")) == [Because.KEPT]
     assert [p.version for p in ask(place, "lib {<= 1}").locked] == ["1"]
+
+
+def test_another_compiler_is_refused_by_the_projects_own_bound(place: Place) -> None:
+    place.publish(
+        {
+            "ocaml.4.13.1": 'depends: ["ocaml-base-compiler" {= "4.13.1"}]\nflags: compiler',
+            "ocaml-base-compiler.4.13.1": "flags: compiler",
+            "old.1": library(depends='"ocaml" {< "5"}'),
+        }
+    )
+    manifest = (place.project / "mono.toml").read_text(encoding="utf-8")
+    place.toml(f'{manifest}[solve]\nocaml = "= 4.13.1"\n')
+    place.root('depends: ["ocaml" "old"]')
+    place.lock()
+    impossible = ask(place, "ocaml.5.2.0").impossible
+    assert impossible is not None
+    told = {(step.reason.relation, step.reason.who) for step in impossible.explanation.steps}
+    assert told == {(Relation.ASKED, ""), (Relation.BOUND, "ocaml")}
 
 
 def test_what_would_be_set_back_is_named(place: Place) -> None:

@@ -159,6 +159,7 @@ MALFORMED = {
     "a:": (1, 3, "expected a value, found the end"),
     "a: &": (1, 4, "expected a value, found '&'"),
     "a: 1 & b:": (1, 9, "expected the name of a field or section, found ':'"),
+    'a: ["b" {>= 1.10~rc1}]': (1, 14, '1.10~rc1 wants quotes, as every version: "1.10~rc1"'),
     "a: $": (1, 4, "'$' begins nothing that opam files know"),
     "a: 1\rb: 2": (1, 5, "'\\r' begins nothing that opam files know"),
     "\ufeffa: 1": (1, 1, "'\\ufeff' begins nothing that opam files know"),

@@ -20,6 +20,8 @@ NAMES = ("cohttp", "cohttp-lwt", "core", "dune", "extunix", "lwt", "lwt_ppx", "o
         ("cor", ("core",)),
         ("lwr", ("lwt",)),
         ("coru", ("core",)),
+        ("ltw", ("lwt",)),
+        ("dnue", ("dune",)),
     ],
 )
 def test_nearest(word: str, expected: tuple[str, ...]) -> None:

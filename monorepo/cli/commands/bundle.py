@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from monorepo.cli import wiring
+from monorepo.cli.group import NamedGroup
 from monorepo.cli.output import print_json, print_table
 from monorepo.cli.settings import json_option, settings_of, show_help_alone, with_global_options
 from monorepo.cli.sizes import size_text
@@ -16,7 +17,10 @@ from monorepo.errors import FetchError
 
 
 @click.group(
-    "bundle", invoke_without_command=True, short_help="Carry a locked project to where there is no network."
+    "bundle",
+    cls=NamedGroup,
+    invoke_without_command=True,
+    short_help="Carry a locked project to where there is no network.",
 )
 @click.pass_context
 def command(context: click.Context) -> None:

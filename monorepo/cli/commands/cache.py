@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monorepo.cli import wiring
+from monorepo.cli.group import NamedGroup
 from monorepo.cli.output import print_json, print_table
 from monorepo.cli.parameters import Age
 from monorepo.cli.settings import Settings, json_option, settings_of, show_help_alone, with_global_options
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 @click.group(
     "cache",
+    cls=NamedGroup,
     invoke_without_command=True,
     short_help="Look at what is kept, remove what is not used, verify it.",
 )

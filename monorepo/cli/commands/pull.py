@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monorepo.cli import wiring
+from monorepo.cli.formulas import series
 from monorepo.cli.output import print_json
 from monorepo.cli.settings import Settings, json_option, settings_of
 from monorepo.cli.talk import Talk
@@ -130,6 +131,6 @@ def _link_mode(said: str | None, settings: Settings) -> LinkMode | None:
 
     asked = said or settings.environment.get("MONO_LINK_MODE") or None
     if asked is not None and asked not in LINK_MODES:
-        known = ", ".join(LINK_MODES)
+        known = series(list(LINK_MODES), "or")
         raise DuniverseError(f"there is no link mode {asked!r}", "MONO_LINK_MODE", f"it may be {known}")
     return LinkMode(asked) if asked else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +95,8 @@ def test_every_listed_checksum_counts(tmp_path: Path, algorithm: str) -> None:
         brought(tmp_path, source("p", url, CONTENT, checksums=(*listed, wrong)))
     (line,) = failure.value.details
     assert url in line
-    assert f"expected {wrong}, got {checksum(CONTENT, algorithm)}" in line
+    expected, got = parse_checksum(wrong).brief, parse_checksum(checksum(CONTENT, algorithm)).brief
+    assert f"expected {expected}, got {got}" in line
     assert (failure.value.place, failure.value.code) == ("p", "fetch")
     assert "not what the lock says" in failure.value.reason
     assert failure.value.hint
@@ -189,6 +192,20 @@ def test_every_place_is_named_when_none_has_it(
     assert lines[0].endswith("there is no such file")
     assert lines[1].startswith(f"{url}: wrong checksum, expected {checksum(CONTENT)}, got {checksum(OTHER)}")
     assert lines[2] == f"{server.url}/gone: the server answers 404 Not Found"
+
+
+def test_what_a_mirror_has_wrong_is_told_once_and_is_to_be_mended_there(tmp_path: Path) -> None:
+    sums = tuple(f"{kind}={hashlib.new(kind, CONTENT).hexdigest()}" for kind in ("sha512", "md5"))
+    mirror = tmp_path / "mirror"
+    for text in sums:
+        put(mirror, parse_checksum(text).path, OTHER)
+    wanted = replace(source("p", str(tmp_path / "gone"), CONTENT), checksums=sums)
+    with pytest.raises(FetchError) as failure:
+        brought(tmp_path, wanted, mirrors=(str(mirror),))
+    assert str(mirror) in failure.value.hint
+    wrong, gone = failure.value.details
+    assert wrong.count("expected") == 1 and f"expected {sums[0][: len('sha512=') + 64]}…" in wrong
+    assert gone.endswith("there is no such file")
 
 
 def test_every_failure_is_told_and_the_rest_is_kept(tmp_path: Path) -> None:
