@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias
@@ -23,6 +23,7 @@ from monorepo.states import git_repository, newest_until
 from overlays.stores.layout import PACKAGES
 from solver.formula import Dependency
 from solver.solution import Solution
+from solver.values import dataclass
 
 Revision: TypeAlias = str | int
 """A commit, abbreviation, tag or branch; or a moment, in seconds since the epoch."""

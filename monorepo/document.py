@@ -9,12 +9,12 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from monorepo.errors import MonoError
 from solver import spelling
 from solver.formula import Value
+from solver.values import dataclass
 
 Path: TypeAlias = "tuple[str | int, ...]"
 """Keys and positions from the top of a document: ``("repositories", 0, "url")``."""

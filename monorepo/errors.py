@@ -16,6 +16,7 @@ MonoError
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 _LOGIN = re.compile(r"(https?://)[^/\s]*@|(\w+://[^/\s:@]+):[^/\s]*(?=@)")
@@ -101,3 +102,14 @@ class TargetError(MonoError):
 
 class BuildError(MonoError):
     code = "build"
+
+
+def raise_together(what: str, errors: Sequence[MonoError]) -> None:
+    """Raise nothing for no error, a single one as it is, and one that tells of all for several."""
+    if not errors:
+        return
+    if len(errors) == 1:
+        raise errors[0]
+    lines = [line for error in errors for line in (str(error), *(f"  {detail}" for detail in error.details))]
+    hints = dict.fromkeys(error.hint for error in errors if error.hint)
+    raise type(errors[0])(f"{len(errors)} {what}", hint="; ".join(hints), details=tuple(lines))

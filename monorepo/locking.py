@@ -6,7 +6,7 @@ What solving takes is imported when there is something to solve: most runs find 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from monorepo.lock.freshness import Freshness
 from monorepo.lock.model import Lock
 from monorepo.lock.reader import load_lock
 from monorepo.ports import Git, Http
+from solver.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection

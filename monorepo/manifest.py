@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from monorepo.document import Table, decode, line_of_text, nearest_hint, read_document, refusing
@@ -16,6 +16,7 @@ from monorepo.targets.definition import Target
 from solver.formula import AllOf, AnyOf, Condition, Value
 from solver.formula import Text as FilterText
 from solver.request import Restriction
+from solver.values import dataclass
 
 FILE = "mono.toml"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from monorepo.errors import FetchError, RepositoryError
@@ -19,6 +18,7 @@ from solver.holding import Held, Holding, Holdings
 from solver.package import Package
 from solver.solution import Solution
 from solver.universe import Universe, Unreadable
+from solver.values import dataclass
 from solver.version import Version
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from monorepo.errors import ManifestError
@@ -17,6 +17,7 @@ from overlays.opam_file import OpamFile, read_package
 from overlays.syntax.tree import String
 from solver.archive import git_location
 from solver.package import Package, Source
+from solver.values import dataclass
 from solver.version import Version
 
 FIELD = "pin-depends"

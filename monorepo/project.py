@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 from urllib.parse import unquote
@@ -33,6 +33,7 @@ from solver.formula import Value as VariableValue
 from solver.package import Package
 from solver.reduction import Reduction, wanted_in
 from solver.request import Platform, Request, package_variables
+from solver.values import dataclass
 
 RUNTIME = "mirage-runtime"
 """A root that depends on it is a unikernel, and gets the packages of its targets."""

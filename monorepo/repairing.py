@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from overlays.opam_file import OpamFile
 from solver.edit import Edit, Kind, eased
 from solver.formula import Dependency
 from solver.repair import Repair
+from solver.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

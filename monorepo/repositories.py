@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from builder.digest import file_digest
-from monorepo.errors import FetchError, RepositoryError
-from monorepo.fetch.download import raise_together
+from monorepo.errors import FetchError, RepositoryError, raise_together
 from monorepo.lock.model import LockedRepository
 from monorepo.ports import Git, Http
 from monorepo.repository_url import RepositoryKind, RepositorySetting

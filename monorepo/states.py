@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from monorepo.document import nearest_hint
 from monorepo.errors import RepositoryError
 from monorepo.moments import moment_text
 from monorepo.ports import Commit, Git
 from monorepo.repository_url import RepositoryKind, RepositorySetting
+from solver.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

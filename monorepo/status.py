@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from monorepo.lock.reader import load_lock
 from monorepo.manifest import load_manifest
 from monorepo.project import load_project
 from monorepo.repository_url import RepositoryKind
+from solver.values import dataclass
 
 
 class State(StrEnum):

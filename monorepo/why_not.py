@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TypeAlias
@@ -26,6 +26,7 @@ from solver.replay import replay
 from solver.request import Preferences, Request, package_variables
 from solver.solution import Solution
 from solver.universe import Candidate
+from solver.values import dataclass
 from solver.version import Version
 
 Change: TypeAlias = "tuple[LockedPackage | None, LockedPackage | None]"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from overlays.fields import Fields
 from overlays.formulas import filter_of, read_conflicts, read_filter, read_formula
 from overlays.syntax.parser import parse_value
@@ -12,6 +10,7 @@ from overlays.syntax.tree import List, Option, String, Value, canonical, tokens_
 from overlays.values import lists_a_command, malformed, parts_of, read_words, string_in
 from solver.formula import ALWAYS, Filter
 from solver.package import Package, Source
+from solver.values import dataclass
 from solver.version import Version
 
 _ARCHIVE_OF_SOFTWARE_HERITAGE = "https://swhid.opam.ocaml.org/"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from solver.formula import (
     AllOf,
@@ -27,6 +26,7 @@ from solver.formula import (
 )
 from solver.package import Package
 from solver.request import Request, package_variables
+from solver.values import dataclass
 from solver.version import Version
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
 from solver.formula import ALWAYS, AllOf, AnyOf, Bound, Condition, Constraint, Dependency, Formula, Text
@@ -12,6 +12,7 @@ from solver.package import Package
 from solver.reduction import Bounds, EveryBound, SomeBound
 from solver.request import Request
 from solver.universe import PackageIndex, Unreadable
+from solver.values import dataclass
 from solver.version import Key, Version
 
 

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from solver.reason import Reason
 from solver.universe import Candidate, Rejection
+from solver.values import dataclass
 from solver.version import Version
 
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from solver.values import dataclass
 from solver.version import Key, Version
 
 Relation: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">="]

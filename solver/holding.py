@@ -10,7 +10,7 @@ other.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from functools import cached_property
 from itertools import chain
@@ -22,6 +22,7 @@ from solver.problem import write_problem
 from solver.reduction import Need, Wanted, is_met, wanted_in
 from solver.solution import Solution
 from solver.universe import Candidate, Rejection, Universe
+from solver.values import dataclass
 from solver.version import Version
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from solver.edit import Edit, Kind, can_be_eased, distance
@@ -15,6 +14,7 @@ from solver.reach import reached
 from solver.reduction import ANY_VERSION, Reduction, Wanted, wanted_in
 from solver.request import Request, package_variables
 from solver.universe import Universe
+from solver.values import dataclass
 from solver.version import Version
 
 Refusal: TypeAlias = tuple[int, int, int]

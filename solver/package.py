@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from solver.formula import ALWAYS, Condition, Dependency, Formula
+from solver.values import dataclass
 from solver.version import Version
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from solver.archive import group_by_archive, normalised_dev_repo
 from solver.formula import Bound
@@ -25,6 +24,7 @@ from solver.reduction import (
     wanted_in,
 )
 from solver.universe import Candidate, Universe
+from solver.values import dataclass
 from solver.version import Key
 
 WISHES = ("avoided", "sought", "compiler moved", "moved", "compiler", "direct", "indirect", "added")

@@ -8,7 +8,6 @@ undefined is dropped.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from solver.formula import (
@@ -30,6 +29,7 @@ from solver.formula import (
     evaluate,
     holds,
 )
+from solver.values import dataclass
 from solver.version import Version
 
 Bounds: TypeAlias = "Bound | AnyVersion | EveryBound | SomeBound"

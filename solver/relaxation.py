@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from solver.compilers import compiler_parts
@@ -21,6 +21,7 @@ from solver.reason import COMPILERS, Reason, Relation
 from solver.reduction import Need, wanted_in
 from solver.request import Request
 from solver.universe import Candidate, PackageIndex, build_universe
+from solver.values import dataclass
 from solver.version import Version
 
 _MOST_EDITS = 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import TypeAlias
 
@@ -17,6 +17,7 @@ from solver.relaxation import Relaxation
 from solver.request import Request
 from solver.spelling import VERY_MUCH_ALIKE, nearest
 from solver.universe import PackageIndex, Unreadable, build_universe
+from solver.values import dataclass
 from solver.version import Version
 
 _Answer: TypeAlias = frozenset[tuple[str, Version]]

@@ -8,7 +8,6 @@ graph that the lock records.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, Resolver
@@ -19,6 +18,7 @@ from solver.reduction import ANY_VERSION, Every, Need, Reduction, Wanted, is_met
 from solver.request import package_variables
 from solver.solution import Solution
 from solver.universe import Candidate, Universe
+from solver.values import dataclass
 from solver.version import Version
 
 

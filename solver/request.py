@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from solver.formula import Condition, Dependency, Formula, Value
 from solver.package import Package
+from solver.values import dataclass
 from solver.version import Version
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from solver.nature import Nature, nature_of
 from solver.package import Package
 from solver.reduction import Need, Reduction, Wanted, conjuncts, wanted_in
 from solver.request import Request, Restriction, package_variables
+from solver.values import dataclass
 from solver.version import Version
 
 

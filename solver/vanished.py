@@ -7,7 +7,6 @@ only tools need that set that variable.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from solver.formula import (
     AllOf,
@@ -26,6 +25,7 @@ from solver.formula import (
 )
 from solver.reduction import Reduction, own_variables, wanted_in
 from solver.request import Request, package_variables
+from solver.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

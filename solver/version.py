@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache, total_ordering
 from typing import TypeAlias
+
+from solver.values import dataclass
 
 _RUNS = re.compile(r"([^0-9]*)([0-9]*)")
 _END = 0

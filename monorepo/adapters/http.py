@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import os
 import re
-import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from monorepo.adapters.netrc import Logins
 from monorepo.errors import AbsentError, FetchError, TemporaryError
+from solver.values import dataclass
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 _REDIRECTS = 10
@@ -212,6 +213,8 @@ class Body:
 @contextmanager
 def _failures_of(url: str) -> Iterator[None]:
     """Says of what httpx raises whether asking ``url`` again may help."""
+    import ssl
+
     import httpx
 
     try:
@@ -237,6 +240,8 @@ def _failures_of(url: str) -> Iterator[None]:
 
 def _tls_failure(error: BaseException) -> ssl.SSLError | None:
     """What TLS itself objected to, below ``error``; a connection that was lost is no objection."""
+    import ssl
+
     below: BaseException | None = error
     while below is not None:
         if isinstance(below, ssl.SSLError):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from monorepo.errors import FetchError
+from solver.values import dataclass
 
 _DEFAULT = "default"
 

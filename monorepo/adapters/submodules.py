@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from monorepo.errors import RepositoryError
+from solver.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from monorepo.bundle.layout import (
@@ -36,6 +35,7 @@ from monorepo.ports import Git, Http
 from monorepo.repositories import kept_archive
 from monorepo.repository_url import RepositoryKind
 from overlays.copies import copy_members
+from solver.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

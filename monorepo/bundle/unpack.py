@@ -13,7 +13,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from builder.digest import file_digest
@@ -43,6 +42,7 @@ from monorepo.repositories import kept_archive, kept_folder
 from monorepo.repository_url import ImpossibleUrlError, RepositoryKind, RepositorySetting, repository_setting
 from overlays.copies import damage_of_copy
 from overlays.stores.files import touch
+from solver.values import dataclass
 
 LIMITS = Limits(entries=2_000_000, bytes=32 << 30)
 

@@ -6,7 +6,6 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from builder.errors import BuilderError
 from monorepo.contexts.plan import FOLDER as CONTEXTS
 from monorepo.errors import BuildError
 from monorepo.ports import Processes
+from solver.values import dataclass
 
 _NUMERIC = re.compile(r"\d+(?:\.\d+)*")
 

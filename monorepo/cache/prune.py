@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from monorepo.cache.rooms import Contents, Entry, Room, contents
 from monorepo.cache.use import alone
 from monorepo.errors import MonoError
 from monorepo.fetch.tree import remove
+from solver.values import dataclass
 
 DAY = 24 * 3600.0
 _DEAD = 7 * DAY

@@ -12,13 +12,13 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from monorepo.fetch.checksums import parse_checksums
 from monorepo.fetch.places import git_address
 from monorepo.lock.model import Lock
+from solver.values import dataclass
 
 ABOUT = "about.json"
 """Beside each prepared tree: what it is."""
@@ -81,25 +81,21 @@ def contents(cache: Path, lock: Lock | None = None) -> Contents:
             name = path.relative_to(cache / folder).as_posix()
             with suppress(FileNotFoundError):  # another process may be at work
                 entry = _entry(room, name, path, names)
-                (entries if pattern.fullmatch(name) else leftovers).append(entry)
+                (entries if re.fullmatch(pattern, name) else leftovers).append(entry)
     return Contents(tuple(entries), tuple(leftovers))
 
 
-_DIGEST = re.compile(r"[0-9a-f]{32,}")
+_DIGEST = r"[0-9a-f]{32,}"
 
-_LAYOUT: Mapping[Room, tuple[str, int, re.Pattern[str]]] = {
-    Room.ARCHIVES: ("archives", 3, re.compile(r"(md5|sha256|sha512|swh)/([0-9a-f]{2})/\2[0-9a-f]+")),
-    Room.TREES: ("trees", 2, re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{62}")),
-    Room.GIT: ("git", 1, re.compile(r"[0-9a-f]{40}(\.commits)?")),
-    Room.SNAPSHOTS: (
-        "repositories",
-        2,
-        re.compile(r"[0-9a-f]{64}\.snapshot|(downloads|folders)/[0-9a-f]{64}"),
-    ),
-    Room.METADATA: ("metadata", 1, re.compile(r"[0-9a-f]+\.metadata")),
-    Room.ANSWERS: ("answers", 1, re.compile(r"[0-9a-f]+\.json")),
-    Room.NOTES: ("fresh", 1, re.compile(r"[0-9a-f]+\.json")),
-    Room.PARTS: ("incoming", 1, re.compile(r"(md5|sha256|sha512|swh)-[0-9a-f]+\.(part|from)")),
+_LAYOUT: Mapping[Room, tuple[str, int, str]] = {
+    Room.ARCHIVES: ("archives", 3, r"(md5|sha256|sha512|swh)/([0-9a-f]{2})/\2[0-9a-f]+"),
+    Room.TREES: ("trees", 2, r"([0-9a-f]{2})/\1[0-9a-f]{62}"),
+    Room.GIT: ("git", 1, r"[0-9a-f]{40}(\.commits)?"),
+    Room.SNAPSHOTS: ("repositories", 2, r"[0-9a-f]{64}\.snapshot|(downloads|folders)/[0-9a-f]{64}"),
+    Room.METADATA: ("metadata", 1, r"[0-9a-f]+\.metadata"),
+    Room.ANSWERS: ("answers", 1, r"[0-9a-f]+\.json"),
+    Room.NOTES: ("fresh", 1, r"[0-9a-f]+\.json"),
+    Room.PARTS: ("incoming", 1, r"(md5|sha256|sha512|swh)-[0-9a-f]+\.(part|from)"),
 }
 """Each room's folder, how deep its entries lie in it, and what their paths are; the rest is left over."""
 
@@ -119,7 +115,7 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
 
 def _entry(room: Room, name: str, path: Path, names: Mapping[str, str]) -> Entry:
     marks = {Room.TREES: path / ABOUT, Room.GIT: path / USED}
-    about = next((names[digest] for digest in _DIGEST.findall(name) if digest in names), "")
+    about = next((names[digest] for digest in re.findall(_DIGEST, name) if digest in names), "")
     if room is Room.TREES:
         about = ", ".join(tree_packages(path)) or about
     elif room is Room.GIT:

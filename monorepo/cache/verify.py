@@ -7,7 +7,6 @@ is damaged.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from builder.digest import file_digest, tree_digest
@@ -24,6 +23,7 @@ from monorepo.lock.model import Lock
 from monorepo.ports import Git
 from overlays.copies import damage_of_copy
 from overlays.stores.archive import is_whole
+from solver.values import dataclass
 
 _THREADS = 2
 

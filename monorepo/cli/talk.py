@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from monorepo.cli.output import fold, width
+from solver.values import dataclass
 
 if TYPE_CHECKING:
     from monorepo.fetch.progress import Progress

@@ -15,8 +15,7 @@ from pathlib import Path
 from monorepo.duniverse import DUNIVERSE
 from monorepo.duniverse.expose import Shown, place_of_library
 from monorepo.duniverse.projects import own_packages
-from monorepo.errors import DuniverseError
-from monorepo.fetch.download import raise_together
+from monorepo.errors import DuniverseError, raise_together
 from monorepo.lock.model import Lock
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from monorepo.duniverse.stamp import stamp
 from monorepo.duniverse.state import Vendored, read_state
 from monorepo.duniverse.vendor import own_files_changed, strangers
 from monorepo.lock.model import Lock, LockedSource
+from solver.values import dataclass
 
 _SAME = Comparison((), (), ())
 

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
 from pathlib import Path
 
 from monorepo.duniverse.projects import Project, projects_in
 from monorepo.duniverse.source_tree import DuneFile, SourceTree, placed
 from monorepo.duniverse.stanzas import Atom, Edit, Form, erased, line_at
+from solver.values import dataclass
 
 _LIBRARY_FIELDS = frozenset(
     {

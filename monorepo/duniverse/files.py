@@ -8,12 +8,12 @@ in a fresh clone as well, where nothing else knows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from builder.digest import bytes_digest, tree_listing
 from builder.errors import BuilderError
 from monorepo.errors import DuniverseError
+from solver.values import dataclass
 
 LISTS = ".mono.files"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from monorepo.duniverse.files import list_files, read_list, write_list
@@ -17,6 +16,7 @@ from monorepo.fetch.places import packages_and
 from monorepo.fetch.prepare import prepare
 from monorepo.lock.model import LockedSource
 from monorepo.ports import Git
+from solver.values import dataclass
 
 _TRIES = 3
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from monorepo.duniverse.stamp import stamp_line, stamp_of
 from monorepo.errors import DuniverseError
 from monorepo.fetch.tree import TIMES, write_all
+from solver.values import dataclass
 
 _CHUNK = 1 << 20
 _FICLONE = 0x40049409  # linux/fs.h

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from monorepo.duniverse import DUNIVERSE
 from monorepo.duniverse.clashes import refuse_clashes
@@ -13,16 +14,16 @@ from monorepo.duniverse.recording import Recorded, record_trees, refuse_other_tr
 from monorepo.duniverse.state import Vendored
 from monorepo.duniverse.swap import alone, repair
 from monorepo.duniverse.vendor import Bring, Means, plan, prepare_aside, vendor
-from monorepo.fetch.arrivals import Arrived
-from monorepo.fetch.download import Fetched, fetch
-from monorepo.fetch.offline import NoHttp, refuse_missing
-from monorepo.fetch.patience import Patience
+from monorepo.fetch.arrivals import Arrived, Fetched
 from monorepo.fetch.places import documents_of
 from monorepo.fetch.progress import Progress, Silence
-from monorepo.fetch.unverified import pin_unverified
 from monorepo.lock.itself import refuse_uncertified
 from monorepo.lock.model import Lock, LockedSource
 from monorepo.ports import Git, Http, Workers
+
+if TYPE_CHECKING:
+    from monorepo.fetch.patience import Patience
+from solver.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ def pull(
     """
     progress = progress or Silence()
     if offline:
+        from monorepo.fetch.offline import NoHttp
+
         http, git = NoHttp(), git.without_network()
     refuse_uncertified(lock)
     # Whatever is not pinned, and not allowed to be so, is refused before anything else happens.
@@ -157,7 +160,12 @@ def _bringing(
     mirrors = archive_mirrors(lock.archive_mirrors, project)
 
     def bring(sources: Sequence[LockedSource], arrived: Arrived) -> Fetched:
+        from monorepo.fetch.download import fetch
+        from monorepo.fetch.unverified import pin_unverified
+
         if offline:
+            from monorepo.fetch.offline import refuse_missing
+
             refuse_missing(sources, mirrors, cache, git)
         pinned = pin_unverified(sources, cache, http, progress)
         return fetch(

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from monorepo.duniverse import DUNIVERSE
 from monorepo.duniverse.state import RULES
-from monorepo.errors import DuniverseError, LockError
-from monorepo.fetch.download import raise_together
+from monorepo.errors import DuniverseError, LockError, raise_together
 from monorepo.fetch.places import packages_and
 from monorepo.lock.format import FILE, REVISION
 from monorepo.lock.model import Lock, LockedSource
 from monorepo.lock.reader import load_lock
 from monorepo.lock.trees import without_trees
 from monorepo.lock.writer import replace_lock
+from solver.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from builder.digest import bytes_digest, listing_of, sha256_of_file, sha256_of_link
 from monorepo.fetch.tree import TIMES, refuse_leaving
+from solver.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

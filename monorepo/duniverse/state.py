@@ -11,7 +11,6 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from monorepo.duniverse.intruders import REMOVED
 from monorepo.errors import DuniverseError
 from monorepo.fetch.checksums import parse_checksums
 from monorepo.lock.model import LockedSource
+from solver.values import dataclass
 
 STATE = ".mono.json"
 _FORMAT = 1

@@ -9,6 +9,7 @@ from threading import Lock
 from monorepo.fetch.checksums import Checksum
 from monorepo.fetch.places import files_of
 from monorepo.lock.model import LockedSource
+from solver.values import dataclass
 
 Arrived = Callable[[LockedSource, Mapping[tuple[Checksum, ...], Path]], None]
 """Hears of a source that is complete in the cache, with the verified file of each set of its checksums.
@@ -20,6 +21,20 @@ hands the source on. A source of which something could not be had is never told.
 
 Part = tuple[Checksum, ...] | tuple[str, str]
 """One thing that a source is made of: a file, by its checksums, or a commit, with the url that it is from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a fetch brought.
+
+    ``paths`` has the cached file of each set of checksums; ``downloaded`` counts files that were not in the
+    cache, ``received`` their bytes; ``notes`` tells of places that were passed over.
+    """
+
+    paths: Mapping[tuple[Checksum, ...], Path]
+    downloaded: int = 0
+    received: int = 0
+    notes: tuple[str, ...] = ()
 
 
 class Arrivals:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +17,7 @@ from monorepo.fetch.patience import Patience
 from monorepo.fetch.places import Document, Place, local_path, places_of
 from monorepo.fetch.progress import Progress
 from monorepo.ports import Http, HttpBody
+from solver.values import dataclass
 
 _BLOCK = 1 << 18
 

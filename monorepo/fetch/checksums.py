@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from monorepo.errors import FetchError
+from solver.values import dataclass
 
 _DIGITS = {"md5": 32, "sha256": 64, "sha512": 128}
 _PREFERENCE = ("sha256", "sha512", "md5")

@@ -11,7 +11,6 @@ import json
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -24,6 +23,7 @@ from monorepo.fetch.patience import Patience
 from monorepo.fetch.progress import Progress
 from monorepo.fetch.unpack import single_folder, unpack
 from monorepo.ports import Http
+from solver.values import dataclass
 
 _DIRECTORY = re.compile(r"swh:1:dir:([0-9a-f]{40})")
 _LONGEST_ANSWER = 1 << 16

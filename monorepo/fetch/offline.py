@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,6 +19,7 @@ from monorepo.fetch.places import (
 )
 from monorepo.lock.model import LockedSource
 from monorepo.ports import Git, HttpBody
+from solver.values import dataclass
 
 WAYS = "run it once with the network, or unpack a bundle that mono bundle create made where there is one"
 

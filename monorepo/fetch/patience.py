@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from monorepo.errors import TemporaryError
 from monorepo.fetch.parallel import Stop
+from solver.values import dataclass
 
 Answer = TypeVar("Answer")
 

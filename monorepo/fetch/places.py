@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from monorepo.errors import FetchError
 from monorepo.fetch.checksums import Checksum, parse_checksums
 from monorepo.lock.model import ExtraSource, LockedSource
+from solver.values import dataclass
 
 SWHID_URL = "https://swhid.opam.ocaml.org/"
 """How opam writes that Software Heritage may have a source: this and its SWHID. It is no address to ask."""

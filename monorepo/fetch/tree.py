@@ -12,10 +12,10 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from monorepo.errors import FetchError
+from solver.values import dataclass
 
 EPOCH = 315_532_800  # 1980-01-01, the earliest time that every archive format can tell
 TIMES = (EPOCH * 10**9, EPOCH * 10**9)

@@ -14,11 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from monorepo.errors import FetchError, TemporaryError
+from monorepo.errors import FetchError, TemporaryError, raise_together
 from monorepo.fetch.archives import ArchiveCache
 from monorepo.fetch.bringing import body_of
 from monorepo.fetch.checksums import Checksum
-from monorepo.fetch.download import raise_together
 from monorepo.fetch.places import SWHID_URL, packages_and
 from monorepo.fetch.progress import Progress
 from monorepo.lock.model import LockedSource

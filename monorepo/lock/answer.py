@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +33,7 @@ from solver.replay import replay
 from solver.request import Request
 from solver.solution import Solution, Unsolvable
 from solver.universe import PackageIndex, Rejection, Universe, Unreadable, Why, build_universe
+from solver.values import dataclass
 from solver.vanished import Vanished, vanished
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 
 from monorepo.lock.difference import paired
 from monorepo.lock.graph import NeedGraph, Source
 from monorepo.lock.model import Kind, Lock, LockedPackage
+from solver.values import dataclass
 from solver.version import Version
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from monorepo.lock.model import Kind, Lock, LockedPackage, LockedRepository, SystemPackages
 from monorepo.lock.sources import Metadata, Sources
@@ -16,6 +15,7 @@ from solver.formula import Dependency
 from solver.nature import Nature
 from solver.replay import Graph
 from solver.solution import Choice, Solution
+from solver.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

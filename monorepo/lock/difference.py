@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import zip_longest
 
 from monorepo.lock.model import Lock, LockedPackage, LockedRepository
 from monorepo.lock.trees import without_trees
+from solver.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

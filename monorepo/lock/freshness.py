@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from monorepo.lock.trees import text_without_trees
 from monorepo.repository_url import RepositoryKind, RepositorySetting
 from overlays.stores.files import stamp_of, touch
 from overlays.stores.folder import unchanged
+from solver.values import dataclass
 
 if TYPE_CHECKING:
     from overlays.stack import RepositoryStack

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import Enum
 
 from monorepo.document import nearest, nearest_hint
@@ -16,6 +15,7 @@ from overlays.notation import read_condition, read_need, read_needs, write
 from solver.formula import Dependency, Formula, Value, dependencies_in, holds
 from solver.reduction import Reduction, Wanted, conjuncts, is_met, wanted_in
 from solver.request import Platform, package_variables
+from solver.values import dataclass
 from solver.version import Version
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from monorepo.document import nearest_hint
 from monorepo.errors import LockError
@@ -12,6 +12,7 @@ from monorepo.lock.model import Lock, LockedPackage, LockedRepository
 from monorepo.lock.trees import Trees, trees_of
 from monorepo.repository_url import RepositorySetting
 from solver.request import Preferences
+from solver.values import dataclass
 from solver.version import Version
 
 

@@ -8,11 +8,11 @@ source is pinned by a checksum or a git commit, or is ``unverified``, as the use
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from monorepo.targets.definition import Target
 from solver.formula import Value
+from solver.values import dataclass
 
 
 class Kind(StrEnum):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from monorepo.document import Table, decode, read_document, refusing
@@ -22,6 +21,7 @@ from monorepo.lock.model import (
     SystemPackages,
 )
 from monorepo.targets.definition import Check, Target
+from solver.values import dataclass
 
 _CHECKSUM = re.compile(r"md5=[0-9a-f]{32}|sha256=[0-9a-f]{64}|sha512=[0-9a-f]{128}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")

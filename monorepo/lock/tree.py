@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from monorepo.lock.graph import Need, NeedGraph
 from monorepo.lock.model import LockedPackage
+from solver.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

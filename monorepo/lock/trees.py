@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
+
+from solver.values import dataclass
 
 if TYPE_CHECKING:
     from monorepo.lock.model import Lock

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from solver.formula import Value
+from solver.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from overlays.syntax.tokens import Token, text_of_string
+from solver.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
