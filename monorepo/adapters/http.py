@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -58,6 +59,8 @@ class HttpClient:
         self._client: httpx.Client | None = None
         self._logins = Logins({})
         self._lock = Lock()
+        # httpx would bring its command line, with rich: as long to import as all the rest of it.
+        sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
     def __enter__(self) -> HttpClient:
         return self

@@ -44,7 +44,11 @@ class Arrivals:
         self._arrived = arrived
         self._lock = Lock()
         self._paths: dict[tuple[Checksum, ...], Path] = {}
-        self._missing = [(source, set(_parts_of(source))) for source in sources]
+        self._missing = {source.directory: set(_parts_of(source)) for source in sources}
+        self._wanting: dict[Part, list[LockedSource]] = {}
+        for source in sources:
+            for part in self._missing[source.directory]:
+                self._wanting.setdefault(part, []).append(source)
 
     def document(self, checksums: tuple[Checksum, ...], path: Path) -> None:
         """The file with ``checksums`` is verified and at ``path``."""
@@ -58,11 +62,11 @@ class Arrivals:
             self._have((url, commit))
 
     def _have(self, part: Part) -> None:
-        for source, missing in self._missing:
-            if part in missing:
-                missing.remove(part)
-                if not missing:
-                    self._arrived(source, {file: self._paths[file] for file in files_of(source)})
+        for source in self._wanting.pop(part, ()):
+            missing = self._missing[source.directory]
+            missing.remove(part)
+            if not missing:
+                self._arrived(source, {file: self._paths[file] for file in files_of(source)})
 
 
 def _parts_of(source: LockedSource) -> list[Part]:

@@ -68,8 +68,8 @@ def prepare(
         for substitution in source.substitutions:
             if substitution.file not in source.patches:
                 _substitute(substitution, top)
-        remove_all_intruders(top, source.packages)
-        shown = expose(top, source.packages)
+        left = remove_all_intruders(top, source.packages)
+        shown = expose(top, source.packages, left)
         sealed = seal(top, _below(top, aside, unpacked))
         top.rename(folder)
         return Prepared(sealed, shown)
