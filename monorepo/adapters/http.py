@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-import ssl
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +21,8 @@ from monorepo.adapters.netrc import Logins
 from monorepo.errors import AbsentError, FetchError, TemporaryError
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 _REDIRECTS = 10
@@ -57,6 +59,8 @@ class HttpClient:
         self._client: httpx.Client | None = None
         self._logins = Logins({})
         self._lock = Lock()
+        # httpx would bring its command line, with rich: as long to import as all the rest of it.
+        sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
     def __enter__(self) -> HttpClient:
         return self
@@ -214,6 +218,8 @@ class Body:
 @contextmanager
 def _failures_of(url: str) -> Iterator[None]:
     """Says of what httpx raises whether asking ``url`` again may help."""
+    import ssl
+
     import httpx
 
     try:
@@ -239,6 +245,8 @@ def _failures_of(url: str) -> Iterator[None]:
 
 def _tls_failure(error: BaseException) -> ssl.SSLError | None:
     """What TLS itself objected to, below ``error``; a connection that was lost is no objection."""
+    import ssl
+
     below: BaseException | None = error
     while below is not None:
         if isinstance(below, ssl.SSLError):

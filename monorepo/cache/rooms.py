@@ -81,39 +81,35 @@ def contents(cache: Path, lock: Lock | None = None) -> Contents:
             name = path.relative_to(cache / folder).as_posix()
             with suppress(FileNotFoundError):  # another process may be at work
                 entry = _entry(room, name, path, names)
-                if pattern.fullmatch(name):
+                if re.fullmatch(pattern, name):
                     entries.append(entry)
                 elif _is_left(room, path.name):
                     leftovers.append(entry)
     return Contents(tuple(entries), tuple(leftovers))
 
 
-_DIGEST = re.compile(r"[0-9a-f]{32,}")
+_DIGEST = r"[0-9a-f]{32,}"
 
-_LAYOUT: Mapping[Room, tuple[str, int, re.Pattern[str]]] = {
-    Room.ARCHIVES: ("archives", 3, re.compile(r"(md5|sha256|sha512|swh)/([0-9a-f]{2})/\2[0-9a-f]+")),
-    Room.TREES: ("trees", 2, re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{62}")),
-    Room.GIT: ("git", 1, re.compile(r"[0-9a-f]{40}(\.commits)?")),
-    Room.SNAPSHOTS: (
-        "repositories",
-        2,
-        re.compile(r"[0-9a-f]{64}\.snapshot|(downloads|folders)/[0-9a-f]{64}"),
-    ),
-    Room.METADATA: ("metadata", 1, re.compile(r"[0-9a-f]+\.metadata")),
-    Room.ANSWERS: ("answers", 1, re.compile(r"[0-9a-f]+\.json")),
-    Room.NOTES: ("fresh", 1, re.compile(r"[0-9a-f]+\.json")),
-    Room.PARTS: ("incoming", 1, re.compile(r"(md5|sha256|sha512|swh)-[0-9a-f]+\.(part|from)")),
+_LAYOUT: Mapping[Room, tuple[str, int, str]] = {
+    Room.ARCHIVES: ("archives", 3, r"(md5|sha256|sha512|swh)/([0-9a-f]{2})/\2[0-9a-f]+"),
+    Room.TREES: ("trees", 2, r"([0-9a-f]{2})/\1[0-9a-f]{62}"),
+    Room.GIT: ("git", 1, r"[0-9a-f]{40}(\.commits)?"),
+    Room.SNAPSHOTS: ("repositories", 2, r"[0-9a-f]{64}\.snapshot|(downloads|folders)/[0-9a-f]{64}"),
+    Room.METADATA: ("metadata", 1, r"[0-9a-f]+\.metadata"),
+    Room.ANSWERS: ("answers", 1, r"[0-9a-f]+\.json"),
+    Room.NOTES: ("fresh", 1, r"[0-9a-f]+\.json"),
+    Room.PARTS: ("incoming", 1, r"(md5|sha256|sha512|swh)-[0-9a-f]+\.(part|from)"),
 }
 """Each room's folder, how deep its entries lie in it, and what their paths are."""
 
-_BESIDE = re.compile(r"((md5|sha256|sha512|swh)-)?[0-9a-f]{16,}\..+")
+_BESIDE = r"((md5|sha256|sha512|swh)-)?[0-9a-f]{16,}\..+"
 """What is made beside its place, and locks of places."""
 
-_ASIDE: Mapping[Room, re.Pattern[str]] = {
-    Room.ARCHIVES: re.compile(r"swh-[a-z0-9_]{8}"),
-    Room.GIT: re.compile(r"pack-[a-z0-9_]{8}"),
-    Room.SNAPSHOTS: re.compile(r"new-[a-z0-9_]{8}"),
-    Room.PARTS: re.compile(r"(tree|aside|bundle|swh)-[a-z0-9_]{8}"),
+_ASIDE: Mapping[Room, str] = {
+    Room.ARCHIVES: r"swh-[a-z0-9_]{8}",
+    Room.GIT: r"pack-[a-z0-9_]{8}",
+    Room.SNAPSHOTS: r"new-[a-z0-9_]{8}",
+    Room.PARTS: r"(tree|aside|bundle|swh)-[a-z0-9_]{8}",
 }
 """What is made in a folder or file with a name of no meaning."""
 
@@ -121,7 +117,7 @@ _ASIDE: Mapping[Room, re.Pattern[str]] = {
 def _is_left(room: Room, name: str) -> bool:
     """Whether mono gives such a name to what it is still at work on; a killed run leaves that behind."""
     aside = _ASIDE.get(room)
-    return bool(_BESIDE.fullmatch(name) or (aside and aside.fullmatch(name)))
+    return bool(re.fullmatch(_BESIDE, name) or (aside and re.fullmatch(aside, name)))
 
 
 def _below(folder: Path, depth: int) -> Iterator[Path]:
@@ -139,7 +135,7 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
 
 def _entry(room: Room, name: str, path: Path, names: Mapping[str, str]) -> Entry:
     marks = {Room.TREES: path / ABOUT, Room.GIT: path / USED}
-    about = next((names[digest] for digest in _DIGEST.findall(name) if digest in names), "")
+    about = next((names[digest] for digest in re.findall(_DIGEST, name) if digest in names), "")
     if room is Room.TREES:
         about = ", ".join(tree_packages(path)) or about
     elif room is Room.GIT:

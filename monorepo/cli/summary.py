@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -22,13 +20,6 @@ if TYPE_CHECKING:
     from solver.vanished import Vanished
 
 _TOLD_ONE_BY_ONE = 3
-
-
-@contextmanager
-def stopwatch() -> Iterator[Callable[[], float]]:
-    """The seconds since it was started, whenever asked."""
-    started = time.monotonic()
-    yield lambda: time.monotonic() - started
 
 
 def package_row(package: LockedPackage) -> dict[str, object]:

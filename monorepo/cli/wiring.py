@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from monorepo.cli.talk import Talk
-from monorepo.ports import Git, Http, Processes, Workers
+from monorepo.ports import Git, Http, Processes, Team, Workers
 
 
 @contextmanager
@@ -48,8 +48,15 @@ def processes(*, capture: bool = False) -> Processes:
     return SystemProcesses(capture=capture)
 
 
+class _Processes:
+    """`monorepo.ports.Workers`, imported when there is something to do."""
+
+    def team(self, held: int) -> AbstractContextManager[Team]:
+        from monorepo.adapters.workers import ProcessWorkers
+
+        return ProcessWorkers().team(held)
+
+
 def workers() -> Workers:
     """Processes, one on each processor."""
-    from monorepo.adapters.workers import ProcessWorkers
-
-    return ProcessWorkers()
+    return _Processes()

@@ -72,24 +72,25 @@ class Shown:
     nested: tuple[str, ...] = ()
 
 
-def expose(top: Path, packages: Collection[str]) -> Shown:
+def expose(top: Path, packages: Collection[str], tree: SourceTree | None = None) -> Shown:
     """Hide in the source at ``top`` every package but ``packages``; what it shows to dune then.
+
+    ``tree`` is that of ``top``, where somebody has it.
 
     Projects that the source itself vendors keep all their packages, as ``-p`` keeps them since dune 3.0; see
     `hide_copies` for those that are locked from elsewhere. Of dune's own source the old names of locked
     libraries stay as well (``dune.configurator``), with the package dune that they are in: opam would have
     installed them with dune, but here dune may be a program alone.
     """
-    return _expose(top, packages, ())
+    return _expose(tree or SourceTree(top), packages, ())
 
 
 def hide_copies(top: Path, packages: Collection[str], copies: Collection[str]) -> Shown:
     """Hide ``copies`` too, in projects that the source at ``top``, exposed already, vendors itself."""
-    return _expose(top, packages, copies)
+    return _expose(SourceTree(top), packages, copies)
 
 
-def _expose(top: Path, packages: Collection[str], copies: Collection[str]) -> Shown:
-    tree = SourceTree(top)
+def _expose(tree: SourceTree, packages: Collection[str], copies: Collection[str]) -> Shown:
     projects = projects_in(tree)
     nested = {name for project in projects if project.vendored for name in project.packages}
     shown: dict[str, str] = {}

@@ -26,27 +26,37 @@ def remove_intruders(top: Path) -> None:
         remove(top / name)
 
 
-def remove_all_intruders(top: Path, packages: Collection[str]) -> None:
+def remove_all_intruders(top: Path, packages: Collection[str]) -> SourceTree:
     """The same once the source is complete, in each of its projects; repositories; and fixtures of tests.
 
-    ``packages`` are those that are locked from it: where one of them is, there is no fixture.
+    ``packages`` are those that are locked from it: where one of them is, there is no fixture. Gives what is
+    left.
     """
     remove_intruders(top)
     tree = SourceTree(top)
     projects = projects_in(tree)
-    inner = [join(project.folder, name) for project in projects for name in REMOVED]
+    inner = [
+        join(project.folder, name)
+        for project in projects
+        for name in REMOVED
+        if name in tree.files[project.folder] or join(project.folder, name) in tree.files
+    ]
     repositories = [
         folder
         for folder, files in tree.files.items()
         if folder.rpartition("/")[2] == ".git" or ".git" in files
     ]
     fixtures = {*_cram_tests(tree), *_projects_of_tests(projects, packages)}
-    for path in list(_files_for_dune(tree, fixtures)):
+    files = list(_files_for_dune(tree, fixtures))
+    if not (inner or repositories or files):
+        return tree
+    for path in files:
         (tree.top / path).unlink(missing_ok=True)
     for folder in repositories:
         remove(tree.top / folder if folder.endswith(".git") else tree.top / folder / ".git")
     for path in inner:
         remove(tree.top / path)
+    return SourceTree(top)
 
 
 def _cram_tests(tree: SourceTree) -> Iterator[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from monorepo.duniverse import DUNIVERSE
 from monorepo.duniverse.clashes import refuse_clashes
@@ -13,17 +14,17 @@ from monorepo.duniverse.recording import Recorded, record_trees, refuse_other_tr
 from monorepo.duniverse.state import Vendored
 from monorepo.duniverse.swap import alone, repair
 from monorepo.duniverse.vendor import Bring, Means, plan, prepare_aside, vendor
-from monorepo.fetch.arrivals import Arrived
-from monorepo.fetch.download import Fetched, fetch
-from monorepo.fetch.offline import NoHttp, refuse_missing
-from monorepo.fetch.patience import Patience
+from monorepo.fetch.arrivals import Arrived, Fetched
 from monorepo.fetch.places import archive_mirrors, documents_of
 from monorepo.fetch.progress import Progress, Silence
-from monorepo.fetch.unverified import pin_unverified
 from monorepo.lock.itself import refuse_uncertified
 from monorepo.lock.model import Lock, LockedSource
 from monorepo.lock.writer import clear_aside
 from monorepo.ports import Git, Http, Workers
+
+if TYPE_CHECKING:
+    from monorepo.fetch.patience import Patience
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def pull(
     """
     progress = progress or Silence()
     if offline:
-        http, git = NoHttp(), git.without_network()
+        http, git = _offline(git)
     refuse_uncertified(lock)
     # Whatever is not pinned, and not allowed to be so, is refused before anything else happens.
     documents_of(source for source in lock.sources if not source.unverified)
@@ -148,13 +149,19 @@ def fetch_trees(
     if not wanted:
         return Recorded()
     if offline:
-        http, git = NoHttp(), git.without_network()
+        http, git = _offline(git)
     with alone(project, lambda: progress.noted("waiting for another mono pull of this project")) as held:
         bring = _bringing(lock, project, cache, http, git, progress, offline=offline)
         means = Means(cache, None, git, workers, held, progress)
         recorded = record_trees(lock, project, _trees(prepare_aside(wanted, project, means, bring)))
     _tell(recorded.notes, progress)
     return recorded
+
+
+def _offline(git: Git) -> tuple[Http, Git]:
+    from monorepo.fetch.offline import NoHttp
+
+    return NoHttp(), git.without_network()
 
 
 def _bringing(
@@ -171,7 +178,12 @@ def _bringing(
     mirrors = archive_mirrors(lock.archive_mirrors, project)
 
     def bring(sources: Sequence[LockedSource], arrived: Arrived) -> Fetched:
+        from monorepo.fetch.download import fetch
+        from monorepo.fetch.unverified import pin_unverified
+
         if offline:
+            from monorepo.fetch.offline import refuse_missing
+
             refuse_missing(sources, mirrors, cache, git)
         pinned = pin_unverified(sources, cache, http, progress, patience)
         return fetch(

@@ -64,6 +64,7 @@ class SourceTree:
         self._rules: dict[str, list[Form]] = {}
         self._noted: set[str] = set()
         self._cram: dict[str, bool] = {}
+        self._has_links = False
         self._list("", str(self.top), frozenset())
         self._projects = frozenset(folder for folder, files in self.files.items() if PROJECT in files)
 
@@ -75,10 +76,13 @@ class SourceTree:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     self._list(join(folder, entry.name), entry.path, way)
-                elif entry.is_symlink() and (end := self._entered(Path(entry.path), way)):
-                    self._list(join(folder, entry.name), end, way)
-                else:
-                    files.append(entry.name)
+                    continue
+                if entry.is_symlink():
+                    self._has_links = True
+                    if end := self._entered(Path(entry.path), way):
+                        self._list(join(folder, entry.name), end, way)
+                        continue
+                files.append(entry.name)
         self.files[folder] = frozenset(files)
 
     def _entered(self, link: Path, way: frozenset[str]) -> str | None:
@@ -101,6 +105,8 @@ class SourceTree:
         file = self.top / path
         if not file.is_file():
             return None
+        if not self._has_links:
+            return DuneFile(path, read_text(file))
         folder = file.parent.resolve()
         if not (folder.is_relative_to(self.top) and file.resolve().is_relative_to(self.top)):
             return None

@@ -20,7 +20,6 @@ import itertools
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -91,6 +90,8 @@ class TreeCache:
     @contextmanager
     def making(self) -> Iterator[Path]:
         """An empty folder for what is to become an entry; gone at the end, with all that is left in it."""
+        import tempfile
+
         self._incoming.mkdir(parents=True, exist_ok=True)
         while True:
             aside = Path(tempfile.mkdtemp(prefix=_MAKING, dir=self._incoming))

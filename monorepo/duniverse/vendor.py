@@ -5,31 +5,31 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from builder.digest import bytes_digest
 from monorepo.duniverse import DUNIVERSE
 from monorepo.duniverse.files import LISTS, has_list, list_files, make_lists
-from monorepo.duniverse.making import Maker
 from monorepo.duniverse.nested import copies_to_hide, hidden_in, is_as_locked
 from monorepo.duniverse.placing import LinkMode
 from monorepo.duniverse.stamp import stamp
 from monorepo.duniverse.state import STATE, Vendored, read_state, source_digest, state_text
 from monorepo.duniverse.swap import begin, finish, unwritable
 from monorepo.duniverse.trees import TreeCache
-from monorepo.errors import DuniverseError, MonoError, raise_together
-from monorepo.fetch.arrivals import Arrived
+from monorepo.errors import DuniverseError, FetchError, MonoError, raise_together
+from monorepo.fetch.arrivals import Arrived, Fetched
 from monorepo.fetch.checksums import Checksum
-from monorepo.fetch.download import Fetched
-from monorepo.fetch.prepare import refuse_bad_directory
+from monorepo.fetch.places import packages_and
 from monorepo.fetch.progress import Progress
-from monorepo.fetch.tree import settle
+from monorepo.fetch.tree import safe_path, settle
 from monorepo.lock.format import FILES_FOLDER
 from monorepo.lock.model import Lock, LockedSource
 from monorepo.ports import Git, Workers
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _OWN_FILES = {
     "dune": """\
@@ -158,6 +158,8 @@ def prepare_aside(
     Raises:
         FetchError, DuniverseError: a source cannot be had or prepared.
     """
+    from tempfile import TemporaryDirectory
+
     incoming = means.cache / "incoming"
     try:
         incoming.mkdir(parents=True, exist_ok=True)
@@ -171,6 +173,8 @@ def prepare_aside(
 
 
 def _fill(new: Path, plan: Plan, project: Path, means: Means, bring: Bring) -> Vendoring:
+    from monorepo.duniverse.making import Maker  # here, so that processes that are forked have it
+
     make_lists(new)
     trees = TreeCache(means.cache)
     placing = trees.placing(means.link_mode, new)
@@ -306,10 +310,28 @@ def _refuse_edits(duniverse: Path, state: Mapping[str, Vendored], edited: Sequen
 def _refuse_clashes(sources: Sequence[LockedSource]) -> None:
     seen: dict[str, LockedSource] = {}
     for source in sources:
-        refuse_bad_directory(source)
+        _refuse_bad_directory(source)
         other = seen.setdefault(source.directory.casefold(), source)
         if other is not source:
             raise DuniverseError(
                 f"two sources share the directory {source.directory}: {other.url} and {source.url}",
                 hint="lock again",
             )
+
+
+def _refuse_bad_directory(source: LockedSource) -> None:
+    """Raises DuniverseError unless the source's directory is a plain name that can stand in duniverse/.
+
+    A dot may come before the name of one that only some targets see.
+    """
+    name = source.directory.removeprefix(".") if source.targets else source.directory
+    try:
+        plain = bool(name) and safe_path(name) == name and "/" not in name
+    except FetchError:
+        plain = False
+    if not plain or name[0] in "._" or name in ("dune", "README.md"):
+        raise DuniverseError(
+            f"{source.directory!r} cannot be a directory of duniverse/",
+            place=packages_and(source),
+            hint="lock again",
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -22,6 +23,20 @@ Part = tuple[Checksum, ...] | tuple[str, str]
 """One thing that a source is made of: a file, by its checksums, or a commit, with the url that it is from."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a fetch brought.
+
+    ``paths`` has the cached file of each set of checksums; ``downloaded`` counts files that were not in the
+    cache, ``received`` their bytes; ``notes`` tells of places that were passed over.
+    """
+
+    paths: Mapping[tuple[Checksum, ...], Path]
+    downloaded: int = 0
+    received: int = 0
+    notes: tuple[str, ...] = ()
+
+
 class Arrivals:
     """Tells ``arrived`` of each of ``sources`` as soon as everything that it needs is there."""
 
@@ -29,7 +44,11 @@ class Arrivals:
         self._arrived = arrived
         self._lock = Lock()
         self._paths: dict[tuple[Checksum, ...], Path] = {}
-        self._missing = [(source, set(_parts_of(source))) for source in sources]
+        self._missing = {source.directory: set(_parts_of(source)) for source in sources}
+        self._wanting: dict[Part, list[LockedSource]] = {}
+        for source in sources:
+            for part in self._missing[source.directory]:
+                self._wanting.setdefault(part, []).append(source)
 
     def document(self, checksums: tuple[Checksum, ...], path: Path) -> None:
         """The file with ``checksums`` is verified and at ``path``."""
@@ -43,11 +62,11 @@ class Arrivals:
             self._have((url, commit))
 
     def _have(self, part: Part) -> None:
-        for source, missing in self._missing:
-            if part in missing:
-                missing.remove(part)
-                if not missing:
-                    self._arrived(source, {file: self._paths[file] for file in files_of(source)})
+        for source in self._wanting.pop(part, ()):
+            missing = self._missing[source.directory]
+            missing.remove(part)
+            if not missing:
+                self._arrived(source, {file: self._paths[file] for file in files_of(source)})
 
 
 def _parts_of(source: LockedSource) -> list[Part]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from monorepo.errors import FetchError, MonoError, raise_together
 from monorepo.fetch.archives import ArchiveCache
-from monorepo.fetch.arrivals import Arrivals, Arrived
+from monorepo.fetch.arrivals import Arrivals, Arrived, Fetched
 from monorepo.fetch.bringing import Bringer, Brought
 from monorepo.fetch.checksums import Checksum
 from monorepo.fetch.heritage import Heritage
@@ -29,20 +28,6 @@ from monorepo.ports import Git, Http
 _AT_A_TIME = 16
 _FROM_ONE_HOST = 8
 _THREADS = 2 * _AT_A_TIME  # while one waits for its turn with a busy host, another goes to a free one
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What a fetch brought.
-
-    ``paths`` has the cached file of each set of checksums; ``downloaded`` counts files that were not in the
-    cache, ``received`` their bytes; ``notes`` tells of places that were passed over.
-    """
-
-    paths: Mapping[tuple[Checksum, ...], Path]
-    downloaded: int = 0
-    received: int = 0
-    notes: tuple[str, ...] = ()
 
 
 def fetch(

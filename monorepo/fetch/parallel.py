@@ -51,22 +51,24 @@ class Turns:
         self._most = most
         self._each = each
         self._taken: Counter[str] = Counter()
-        self._given_back = threading.Condition()
+        self._lock = threading.Lock()
+        self._given_back: dict[str, threading.Condition] = {}
 
     @contextmanager
     def turn(self, host: str, stop: Stop) -> Iterator[None]:
         """Wait until this thread may work with ``host``; raises `StoppedError` as ``stop`` does."""
-        with self._given_back:
+        with self._lock:
             while self._taken.total() >= self._most or self._taken[host] >= self._each:
-                self._given_back.wait(_POLL)
+                self._given_back.setdefault(host, threading.Condition(self._lock)).wait(_POLL)
                 stop.check()
             self._taken[host] += 1
         try:
             yield
         finally:
-            with self._given_back:
+            with self._lock:
                 self._taken[host] -= 1
-                self._given_back.notify_all()
+                for waiting in self._given_back.values():
+                    waiting.notify()  # one for each host, as no more than one of them all can go on
 
 
 def taking_turns(items: Iterable[Item], group: Callable[[Item], str]) -> list[Item]:

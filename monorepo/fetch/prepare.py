@@ -21,7 +21,7 @@ from monorepo.duniverse.stamp import Sealed, seal
 from monorepo.errors import DuniverseError, FetchError, MonoError
 from monorepo.fetch.checksums import Checksum, parse_checksums
 from monorepo.fetch.places import git_address, packages_and
-from monorepo.fetch.tree import inside, safe_path
+from monorepo.fetch.tree import inside
 from monorepo.fetch.unpack import single_folder, unpack
 from monorepo.lock.model import LockedSource, Substitution
 from monorepo.ports import Git
@@ -69,8 +69,8 @@ def prepare(
         for substitution in source.substitutions:
             if substitution.file not in source.patches:
                 _substitute(substitution, top)
-        remove_all_intruders(top, source.packages)
-        shown = expose(top, source.packages)
+        left = remove_all_intruders(top, source.packages)
+        shown = expose(top, source.packages, left)
         sealed = seal(top, _below(top, aside, unpacked))
         top.rename(folder)
         return Prepared(sealed, shown)
@@ -173,21 +173,3 @@ def _about(source: LockedSource, error: MonoError) -> MonoError:
         hint=error.hint or "tell the authors of the source, and lock another version meanwhile",
         details=(*error.details, f"the source is {source.url}"),
     )
-
-
-def refuse_bad_directory(source: LockedSource) -> None:
-    """Raises DuniverseError unless the source's directory is a plain name that can stand in duniverse/.
-
-    A dot may come before the name of one that only some targets see.
-    """
-    name = source.directory.removeprefix(".") if source.targets else source.directory
-    try:
-        plain = bool(name) and safe_path(name) == name and "/" not in name
-    except FetchError:
-        plain = False
-    if not plain or name[0] in "._" or name in ("dune", "README.md"):
-        raise DuniverseError(
-            f"{source.directory!r} cannot be a directory of duniverse/",
-            place=packages_and(source),
-            hint="lock again",
-        )

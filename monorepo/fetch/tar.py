@@ -96,10 +96,10 @@ class TarReader:
         """The bytes of the file that was yielded last."""
         left = member.size
         while left:
-            chunk = self._read(min(left, _CHUNK))
-            left -= len(chunk)
+            chunk = self._read(min(self._left, _CHUNK))  # with its padding, which need not be read by itself
             self._left -= len(chunk)
-            yield chunk
+            yield chunk if len(chunk) <= left else chunk[:left]
+            left = max(0, left - len(chunk))
 
     def _member(self, header: bytes, type_: bytes, name: str, target: str, size: int) -> Member:
         if type_ in _REFUSED:

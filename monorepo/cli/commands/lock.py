@@ -166,8 +166,11 @@ def _states(
     return States(as_of, by_name)
 
 
+_AS_USUAL = LockOptions()
+
+
 def make_lock(
-    settings: Settings, options: LockOptions = LockOptions(), *, always: bool = False
+    settings: Settings, options: LockOptions = _AS_USUAL, *, always: bool = False
 ) -> LockReport | None:
     """Lock, and tell what changed. Most calls find nothing to do, and import nothing to do it with.
 
@@ -176,12 +179,13 @@ def make_lock(
     from monorepo.lock.freshness import Freshness
 
     talk = settings.talk()
-    usual = replace(options, offline=False) == LockOptions()
+    usual = replace(options, offline=False) == _AS_USUAL
     if usual and not always and Freshness(settings.directory, settings.cache).holds():
         talk.say("mono.lock is fresh")
         return None
 
-    from monorepo.cli.summary import apart_lines, change_lines, left_out_line, lock_summary, stopwatch
+    from monorepo.cli.stopwatch import stopwatch
+    from monorepo.cli.summary import apart_lines, change_lines, left_out_line, lock_summary
     from monorepo.lock.difference import difference
     from monorepo.locking import lock_project
 

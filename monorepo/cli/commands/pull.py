@@ -86,7 +86,7 @@ def pull_sources(
 ) -> None:
     """Pull, and tell what was done."""
     from monorepo.cli.pull_report import pull_row, pull_summary
-    from monorepo.cli.summary import stopwatch
+    from monorepo.cli.stopwatch import stopwatch
     from monorepo.duniverse.pull import pull
     from monorepo.lock.reader import load_lock
 

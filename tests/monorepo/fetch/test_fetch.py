@@ -13,8 +13,9 @@ import pytest
 from monorepo.adapters.git import GitClones
 from monorepo.adapters.http import HttpClient, Timeouts
 from monorepo.errors import FetchError
+from monorepo.fetch.arrivals import Fetched
 from monorepo.fetch.checksums import Checksum, parse_checksum, parse_checksums
-from monorepo.fetch.download import Fetched, fetch
+from monorepo.fetch.download import fetch
 from monorepo.fetch.progress import Silence
 from monorepo.lock.model import ExtraSource, LockedSource
 from tests.faults.server import FaultyServer, body, faulty_server, status

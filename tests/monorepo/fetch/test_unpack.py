@@ -74,6 +74,13 @@ def test_every_dialect_of_tar(tmp_path: Path, dialect: int) -> None:
     assert tree(out) == {**expected, "p-1.0/link": link.linkname}
 
 
+def test_sizes_around_blocks_and_pieces(tmp_path: Path) -> None:
+    sizes = [0, 1, 511, 512, 513, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, (2 << 20) + 511, 0, 1]
+    files = {f"file{number}": os.urandom(size) for number, size in enumerate(sizes)}
+    folder = unpacked(tar(files), tmp_path)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == files
+
+
 def test_links_within_the_folder_stand(tmp_path: Path) -> None:
     content = tar_members(
         ("p/a/file", {"mode": 0o755}, b"text"),
