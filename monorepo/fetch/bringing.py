@@ -134,9 +134,7 @@ class Bringer:
         if start:  # perhaps the part was damaged, or of something else: the whole document tells
             return received + self._once(document, url, entry, stop)
         wrong = mismatches[0]  # one is enough to tell by
-        reason = (
-            f"wrong checksum, expected {wrong.expected.brief}, got {wrong.actual.brief} ({received} bytes)"
-        )
+        reason = f"wrong checksum, expected {wrong.expected}, got {wrong.actual} ({received} bytes)"
         raise _WrongBytesError(reason, place=url)
 
     def _from_heritage(

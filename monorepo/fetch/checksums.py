@@ -26,12 +26,6 @@ class Checksum:
         return f"{self.algorithm}={self.digest}"
 
     @property
-    def brief(self) -> str:
-        """As much of it as people compare by eye: no more digits than sha256 has."""
-        longest = _DIGITS["sha256"]
-        return str(self) if len(self.digest) <= longest else f"{self.algorithm}={self.digest[:longest]}…"
-
-    @property
     def path(self) -> str:
         """Where a file with this checksum lies in a mirror or cache that has opam's layout."""
         return f"{self.algorithm}/{self.digest[:2]}/{self.digest}"
