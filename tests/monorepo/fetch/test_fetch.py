@@ -96,7 +96,7 @@ def test_every_listed_checksum_counts(tmp_path: Path, algorithm: str) -> None:
         brought(tmp_path, source("p", url, CONTENT, checksums=(*listed, wrong)))
     (line,) = failure.value.details
     assert url in line
-    expected, got = parse_checksum(wrong).brief, parse_checksum(checksum(CONTENT, algorithm)).brief
+    expected, got = parse_checksum(wrong), parse_checksum(checksum(CONTENT, algorithm))
     assert f"expected {expected}, got {got}" in line
     assert (failure.value.place, failure.value.code) == ("p", "fetch")
     assert "not what the lock says" in failure.value.reason
@@ -205,7 +205,7 @@ def test_what_a_mirror_has_wrong_is_told_once_and_is_to_be_mended_there(tmp_path
         brought(tmp_path, wanted, mirrors=(str(mirror),))
     assert str(mirror) in failure.value.hint
     wrong, gone = failure.value.details
-    assert wrong.count("expected") == 1 and f"expected {sums[0][: len('sha512=') + 64]}…" in wrong
+    assert wrong.count("expected") == 1 and f"expected {sums[0]}" in wrong
     assert gone.endswith("there is no such file")
 
 
