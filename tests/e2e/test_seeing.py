@@ -61,5 +61,5 @@ def test_a_workstation_is_looked_at(
     assert (
         mono("why-not", "ocamlfind.1.9.8", folder=tmp_path)
         .succeeded()
-        .stdout.startswith("ocamlfind {= 1.9.8} cannot")
+        .stdout.startswith("ocamlfind 1.9.8 cannot")
     )
