@@ -9,13 +9,11 @@ from __future__ import annotations
 import gc
 from collections.abc import Sequence
 
-_YOUNGEST = 50_000
-"""How many values are made before cycles are looked for: most are modules and packages, which last."""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``mono`` with ``arguments`` (those of the process where None); the exit code."""
-    gc.set_threshold(_YOUNGEST)
+    # A command makes modules and values that live to its end: looking for cycles among them is in vain.
+    gc.disable()
     from monorepo.cli.run import run
 
     status = run(arguments)

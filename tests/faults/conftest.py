@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import lacking
 from tests.faults.https import https_server
 from tests.faults.scene import Scene
 from tests.faults.server import FaultyServer, faulty_server
@@ -30,7 +31,7 @@ def server() -> Iterator[FaultyServer]:
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files ``key`` and ``certificate``, for 127.0.0.1."""
     if shutil.which("openssl") is None:
-        pytest.skip("openssl makes the certificate")
+        lacking("openssl, which makes the certificate, is not installed")
     folder = tmp_path_factory.mktemp("tls")
     subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
     files = ["-keyout", "key", "-out", "certificate"]

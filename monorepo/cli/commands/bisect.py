@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -60,7 +59,6 @@ def command(
     def tell(commits: int, solves: int) -> None:
         talk.say(f"{commits} commits left, about {counted(solves, 'solve')}")
 
-    gc.disable()  # see `mono lock`
     with wiring.opened(settings.cache, settings.talk()) as (http, git):
         culprit = bisect_project(
             settings.directory,

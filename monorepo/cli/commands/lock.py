@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -189,8 +188,6 @@ def make_lock(
     from monorepo.lock.difference import difference
     from monorepo.locking import lock_project
 
-    # A lock makes many values that live to its end: looking for cycles among them is in vain.
-    gc.disable()
     ports = wiring.opened(settings.cache, talk, offline=options.offline)
     with stopwatch() as seconds, ports as (http, git):
         if options.repair is None:
