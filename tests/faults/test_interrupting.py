@@ -70,7 +70,7 @@ def test_without_a_terminal(tmp_path: Path, command: list[str], quiet: bool) -> 
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=20)
-    assert time.monotonic() - began < 2  # a second, on a machine that is not as busy
+    assert time.monotonic() - began < 5  # a fraction of a second, on a machine that is not busy
     assert (process.returncode, output) == (130, "")
     assert errors == ("" if quiet else f"fetching 20 sources\n{KEPT}\n")
     assert [path.name for path in (tmp_path / "project").iterdir()] == ["mono.lock"]
@@ -97,7 +97,7 @@ def test_on_a_terminal(tmp_path: Path, command: list[str]) -> None:
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     process.wait(timeout=20)
-    assert time.monotonic() - began < 2  # a second, on a machine that is not as busy
+    assert time.monotonic() - began < 5  # a fraction of a second, on a machine that is not busy
     assert process.returncode == 130
     reader.join()
     os.close(ours)

@@ -33,6 +33,13 @@ def workers_of(process: subprocess.Popen[str]) -> list[int]:
     return [int(number) for number in children.read_text().split()]
 
 
+def prepares(cache: Path) -> bool:
+    """Whether a worker is writing a tree, which may have moved to its place before it is looked into."""
+    with contextlib.suppress(FileNotFoundError):
+        return any(cache.glob("incoming/tree-*/*"))
+    return False
+
+
 def forget_some(made: Generations, chosen: random.Random) -> None:
     """Remove some of what the cache has, as if it had been pruned."""
     for kind in ("archives/sha256", "trees"):
@@ -130,7 +137,7 @@ def test_an_ended_pull_is_gone_at_once(
     began = time.monotonic()
     process.send_signal(number)
     outcome = finish(process, 20)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5  # a fraction of a second, on a machine that is not busy
     assert outcome.status != 0
     assert status is None or outcome.status == status
     assert "Traceback" not in outcome.stderr
@@ -169,7 +176,7 @@ def test_a_worker_killed_while_it_prepares(tmp_path: Path, server: FaultyServer)
     made.forget()
     made.choose(1)
     process = made.scene.start()
-    until(lambda: bool(list(made.scene.cache.glob("incoming/tree-*/*"))))
+    until(lambda: prepares(made.scene.cache))
     for worker in workers_of(process)[:1]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker, signal.SIGKILL)

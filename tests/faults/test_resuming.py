@@ -242,7 +242,7 @@ def test_a_part_survives_the_process(tmp_path: Path, server: FaultyServer, how: 
     began = time.monotonic()
     process.send_signal(how)
     process.communicate(timeout=20)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     assert (cache / PART).read_bytes() == CONTENT[:HALF]
     assert {path.name for path in project.iterdir()} <= {".duniverse.new"}
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)

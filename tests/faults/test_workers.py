@@ -85,7 +85,7 @@ def test_an_interruption_ends_all_and_is_told_once(tmp_path: Path, how: str) -> 
         began = time.monotonic()
         os.killpg(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=30)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
         assert errors.count("KeyboardInterrupt") == 1
         assert ends(worker)
 
