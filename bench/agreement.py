@@ -17,13 +17,13 @@ from dataclasses import dataclass
 
 from bench.opam import Answer, Opam
 from bench.snapshot import BUILD, WITHOUT_DUNE, Snapshot, opam_repository, single_root, violations
+from bench.wishes import costs
 from solver.formula import Value
 from solver.optimise import solve
 from solver.package import Package
-from solver.problem import WISHES, Problem, write_problem
 from solver.replay import replay
-from solver.solution import Unsolvable
-from solver.universe import PackageIndex, build_universe
+from solver.solution import Choice, Solution, Unsolvable
+from solver.universe import PackageIndex, Universe, build_universe
 from solver.version import Version
 from tests.support.places import SHARED, kept_folder
 
@@ -32,7 +32,7 @@ SAMPLE, SEED = 205, 2026
 SUPERFLUOUS = "nobody needs it"
 
 Costs = tuple[int, ...]
-"""By `WISHES`, and the number of packages."""
+"""By `bench.wishes.WISHES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,6 @@ def compare(index: PackageIndex, name: str, answer: Answer, variables: Mapping[s
     theirs = [*request.roots, *packages_of(index, answer.packages)]
     found = violations(request, theirs)
     broken = tuple(str(violation) for violation in found if violation.reason != SUPERFLUOUS)
-    problem = write_problem(universe)
     version = {package.name: package.version.text for package in ours if package not in request.roots}
     equal = len(version.items() & answer.packages.items())
     return Comparison(
@@ -130,8 +129,8 @@ def compare(index: PackageIndex, name: str, answer: Answer, variables: Mapping[s
         agreed=True,
         same_root=version[name] == answer.packages[name],
         same=equal / len(version.keys() | answer.packages.keys()),
-        costs=costs_of(problem, ours),
-        opams=costs_of(problem, theirs),
+        costs=costs_of(universe, ours),
+        opams=costs_of(universe, theirs),
         broken=broken,
         superfluous=len(found) - len(broken),
         hasty=answer.hasty,
@@ -151,15 +150,19 @@ def packages_of(index: PackageIndex, versions: Mapping[str, str]) -> list[Packag
     return found
 
 
-def costs_of(problem: Problem, packages: Iterable[Package]) -> Costs:
+def costs_of(universe: Universe, packages: Iterable[Package]) -> Costs:
     """What a choice costs by the wishes of mono, most important first.
 
     Raises:
-        KeyError: a package is no candidate of the problem.
+        KeyError: a package is no candidate of the universe.
     """
-    number = {candidate.package.identity: n for n, candidate in enumerate(problem.candidates)}
-    chosen = [problem.costs[number[package.identity]] for package in packages]
-    return (*(sum(costs.get(wish, 0) for costs in chosen) for wish in WISHES), len(chosen))
+    candidates = {
+        candidate.package.identity: candidate
+        for candidates in universe.candidates.values()
+        for candidate in candidates
+    }
+    choices = (Choice(candidates[package.identity], (0,)) for package in packages)
+    return tuple(costs(universe, Solution(tuple(choices)), {}).values())
 
 
 def beside(costs: Costs, others: Costs) -> str:

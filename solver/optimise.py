@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from solver.problem import WISHES, Problem, write_problem
+from solver.problem import Problem, write_problem
 from solver.solution import Choice, Solution, Unsolvable
 from solver.universe import Universe
 
@@ -48,13 +48,14 @@ def solve(universe: Universe, memory: Memory | None = None) -> Solution | Unsolv
 
 def _best(problem: Problem, versions: str, memory: Memory | None) -> Uses | None:
     """The best answer with a ``single`` version of each package or ``several``; None where there is none."""
-    program = "\n".join((encoding("choice"), encoding("strict"), encoding(versions), problem.facts))
+    rules = (encoding("choice"), encoding("strict"), encoding(versions))
+    program = "\n".join((*rules, problem.facts, encoding("moved")))
     digest = hashlib.sha256(program.encode()).hexdigest()
     known = memory.recall(digest) if memory is not None else None
     if known is not None:
         return known
     search = _Search(problem, program)
-    best = search.optimum()
+    best = search.optimum(search.staying())
     if best is None:
         return None
     uses, costs = best
@@ -110,8 +111,39 @@ class _Search:
         self.control.add("base", [], program)
         self.control.ground([("base", [])])
 
-    def optimum(self) -> tuple[Uses, tuple[int, ...]] | None:
+    def staying(self) -> frozenset[int]:
+        """Which candidates of the old lock can stay: those that some answer has.
+
+        Usually all can, or all but the few that clash with what was changed: so those are put aside, clash by
+        clash, until the others can stay together, and then asked for one by one.
+        """
+        solve = self.control.configuration.solve
+        solve.models, solve.opt_mode = 1, "ignore"
+        literals = {number: literal_of(self.control, "chosen", number) for number in self.problem.kept}
+        together = set(literals.values())
+        answer, clash = self._with(together)
+        while clash:
+            together -= clash
+            answer, clash = self._with(together)
+        stays = answer & literals.keys()
+        for number, literal in literals.items():
+            if answer and number not in stays:
+                stays |= self._with([literal])[0] & literals.keys()
+        solve.models, solve.opt_mode = 0, "optN"
+        return stays
+
+    def _with(self, literals: Iterable[int]) -> tuple[frozenset[int], set[int]]:
+        """The candidates of an answer in which ``literals`` hold; or none, and which of them clash."""
+        with self.control.solve(assumptions=sorted(literals), yield_=True) as handle:
+            model = handle.model()
+            if model is None:
+                return frozenset(), set(handle.core())
+            return frozenset(number for number, _ in _uses(model)), set()
+
+    def optimum(self, staying: Iterable[int]) -> tuple[Uses, tuple[int, ...]] | None:
         """An optimal answer and its costs; notes whether it is the only one."""
+        self.control.add("moved", [], "".join(f"stays({number})." for number in sorted(staying)))
+        self.control.ground([("moved", [])])
         best: Uses | None = None
         costs: tuple[int, ...] = ()
         with self.control.solve(yield_=True) as handle:
@@ -214,12 +246,7 @@ def _solution(problem: Problem, uses: Iterable[tuple[int, int]]) -> Solution:
     for candidate, platform in sorted(uses):
         platforms.setdefault(candidate, []).append(platform)
     choices = [Choice(problem.candidates[index], tuple(where)) for index, where in platforms.items()]
-    names = {choice.candidate.name for choice in choices}
-    costs = {"several": len(choices) - len(names)}
-    costs |= {wish: sum(problem.costs[index].get(wish, 0) for index in platforms) for wish in WISHES}
-    costs["compiler moved"] = min(costs["compiler moved"], 1)
-    costs["packages"] = len(choices)
-    return Solution(tuple(sorted(choices, key=_by_name)), costs)
+    return Solution(tuple(sorted(choices, key=_by_name)))
 
 
 def _by_name(choice: Choice) -> tuple[str, tuple[int, ...]]:

@@ -27,16 +27,13 @@ from solver.reduction import (
 from solver.universe import Candidate, Universe
 from solver.version import Key
 
-WISHES = ("avoided", "sought", "compiler moved", "moved", "compiler", "direct", "indirect", "added")
-"""What choosing a candidate can cost, apart from being one more: see `encoding/strict.lp`."""
-
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Facts, and what their numbers mean: ``candidates[C]``, ``asked[N]``, ``classes[K]``.
 
     ``ages[C]`` is how many versions come before C, the newest first or, with ``lowest``, the lowest;
-    ``costs[C]`` is what choosing C costs of each of `WISHES`.
+    ``kept`` are the candidates that the old lock has.
     ``traced`` are the needs and conflicts behind ``needs(C,N,G)`` and ``refuses(C,N,G)``: C, N, which of the
     two, and the need itself.
     """
@@ -48,7 +45,7 @@ class Problem:
     platforms: int
     lowest: bool
     ages: tuple[int, ...]
-    costs: tuple[Mapping[str, int], ...]
+    kept: tuple[int, ...]
     traced: tuple[tuple[int, int, str, Need], ...]
 
 
@@ -77,7 +74,7 @@ class _Writer:
         self.asked: dict[int, Need] = {}
         self.classes: dict[str, int] = {}
         self.ages: list[int] = []
-        self.costs: list[dict[str, int]] = []
+        self.kept: list[int] = []
         self.traced: list[tuple[int, int, str, Need]] = []
 
     def write(self) -> Problem:
@@ -110,7 +107,7 @@ class _Writer:
             len(self.platforms),
             self.universe.request.preferences.lowest,
             tuple(self.ages),
-            tuple(self.costs),
+            tuple(self.kept),
             tuple(self.traced),
         )
 
@@ -122,28 +119,25 @@ class _Writer:
         """
         preferences = self.universe.request.preferences
         kept = preferences.kept.get(name, frozenset()) if name not in preferences.sought else frozenset()
-        kept &= {candidate.version for candidate in candidates}
         direct = name in self.universe.request.direct
         keys = sorted({candidate.version.key for candidate in candidates}, reverse=not preferences.lowest)
         ages = {key: age for age, key in enumerate(keys)}
-        moved = ["moved"] if kept else []
-        added = ["added"] if preferences.kept and name not in preferences.kept else []
+        added = bool(preferences.kept) and name not in preferences.kept
         for candidate in candidates:
-            index, age = len(self.costs), ages[candidate.version.key]
+            index, age = len(self.ages), ages[candidate.version.key]
             self.ages.append(age)
             if candidate.version in kept:
-                self.costs.append({})
+                self.kept.append(index)
+                self.lines.append(f"kept({index}).")
                 continue
             compiler = candidate.nature is Nature.COMPILER
             sought = name in preferences.sought
             role = "sought" if sought else "compiler" if compiler else "direct" if direct else "indirect"
-            holding = [*(["avoided"] if candidate.avoided else ()), *moved, *added]
             self.lines.append(f"age({index},{age}). {role}({index}).")
-            self.lines += [f"{predicate}({index})." for predicate in holding]
-            costs = {role: age} | dict.fromkeys(holding, 1)
-            if role == "compiler" and moved:
-                costs["compiler moved"] = costs.pop("moved")
-            self.costs.append(costs)
+            if candidate.avoided:
+                self.lines.append(f"avoided({index}).")
+            if added:
+                self.lines.append(f"added({index}).")
 
     def _candidate(self, index: int, candidate: Candidate) -> None:
         add = self.lines.append

@@ -18,15 +18,9 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """The chosen versions, sorted by name; several of one name where no one will do for all platforms.
-
-    ``costs`` are sums over the chosen versions, by the name of the wish: ``several`` (versions beyond the
-    first of a package), then `solver.problem.WISHES`, and ``packages``. No answer has less, in the order of
-    `encoding/strict.lp`.
-    """
+    """The chosen versions, sorted by name; several of one name where no one will do for all platforms."""
 
     choices: tuple[Choice, ...]
-    costs: Mapping[str, int]
 
     def several(self) -> Mapping[str, tuple[Choice, ...]]:
         """The packages of which there is more than one version, by name."""

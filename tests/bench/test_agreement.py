@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from bench.agreement import beside, compare, costs_of, packages_of
+from bench.agreement import beside, compare, packages_of
 from bench.opam import Answer
-from bench.snapshot import WITHOUT_DUNE, single_root
-from solver.optimise import solve
-from solver.problem import WISHES, write_problem
-from solver.solution import Solution
-from solver.universe import build_universe
 from tests.solver.worlds import World, package
 
 WORLD = World(
@@ -22,15 +17,6 @@ WORLD = World(
         package("broken.1", "nowhere", dune=False),
     ]
 )
-
-
-def test_costs_are_those_of_the_solver() -> None:
-    request = single_root("lib", WITHOUT_DUNE, {"os": "linux"})
-    universe = build_universe(request, WORLD)
-    solution = solve(universe)
-    assert isinstance(solution, Solution)
-    costs = costs_of(write_problem(universe), [c.candidate.package for c in solution.choices])
-    assert dict(zip((*WISHES, "packages"), costs, strict=True)).items() <= solution.costs.items()
 
 
 def test_the_same_answer() -> None:

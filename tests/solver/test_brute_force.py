@@ -13,12 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.wishes import Staying, costs
 from solver.certificate import certify
 from solver.formula import AllOf, AnyOf, Comparison, Dependency, Text, Variable
-from solver.nature import Nature
 from solver.optimise import solve
 from solver.package import Package, Source
-from solver.problem import WISHES
 from solver.replay import replay
 from solver.request import Platform, Preferences, Request
 from solver.solution import Choice, Solution, Unsolvable
@@ -90,14 +89,14 @@ def worlds(draw: st.DrawFn) -> tuple[Request, World]:
     return asked, World([*packages, DUNE])
 
 
-def brute_force(asked: Request, world: World) -> tuple[tuple[int, ...], dict[str, str]] | None:
-    """The best of all subsets that the certificate accepts, and its costs."""
+def brute_force(asked: Request, world: World) -> dict[str, str] | None:
+    """The best of all subsets that the certificate accepts."""
     universe = build_universe(asked, world)
     best: tuple[tuple[object, ...], tuple[int, ...], dict[str, str]] | None = None
-    for chosen in _subsets(universe):
-        if not _acceptable(universe, chosen):
-            continue
-        cost = tuple(costs(universe, chosen).values())
+    answers = [chosen for chosen in _subsets(universe) if _acceptable(universe, chosen)]
+    staying = stay(asked, answers)
+    for chosen in answers:
+        cost = tuple(costs(universe, chosen, staying).values())
         names = {c.candidate.name: c.candidate for c in chosen.choices}
         order = tuple(
             0 if name not in names else 1 + versions(universe, name).index(names[name])
@@ -105,7 +104,7 @@ def brute_force(asked: Request, world: World) -> tuple[tuple[int, ...], dict[str
         )
         if best is None or (cost, order) < (best[1], best[0]):
             best = (order, cost, {name: str(c.version) for name, c in names.items()})
-    return None if best is None else (best[1], best[2])
+    return None if best is None else best[2]
 
 
 def versions(universe: Universe, name: str) -> Sequence[Candidate]:
@@ -121,7 +120,7 @@ def _subsets(universe: Universe) -> Iterator[Solution]:
         for name, candidates in universe.candidates.items()
     ]
     for combination in itertools.product(*options):
-        yield Solution(tuple(Choice(c, (0,)) for c in combination if c is not None), {})
+        yield Solution(tuple(Choice(c, (0,)) for c in combination if c is not None))
 
 
 def _acceptable(universe: Universe, chosen: Solution) -> bool:
@@ -132,35 +131,15 @@ def _acceptable(universe: Universe, chosen: Solution) -> bool:
     return not any(c.candidate.outsider and c.candidate.package.identity in inside for c in chosen.choices)
 
 
-def costs(universe: Universe, chosen: Solution) -> dict[str, int]:
-    """Every wish, most important first, by the definition in docs/solving.md."""
-    request, candidates = universe.request, [choice.candidate for choice in chosen.choices]
-    preferences = request.preferences
-    kept = {
-        name: versions & {candidate.version for candidate in universe.candidates[name]}
-        for name, versions in preferences.kept.items()
-        if name not in preferences.sought and name in universe.candidates
+def stay(asked: Request, answers: Sequence[Solution]) -> Staying:
+    """The versions of the old lock that some answer has."""
+    had = {
+        (choice.candidate.name, choice.candidate.version) for chosen in answers for choice in chosen.choices
     }
-    told = dict.fromkeys(("several", *WISHES[:-1], "archives", *WISHES[-1:], "packages"), 0)
-    told["several"] = len(candidates) - len({candidate.name for candidate in candidates})
-    told["packages"] = len(candidates)
-    archives = {
-        c.package.source for c in candidates if c.nature is Nature.DUNE and c.package.dev_repo is not None
+    return {
+        name: frozenset(version for version in versions if (name, version) in had)
+        for name, versions in asked.preferences.kept.items()
     }
-    told["archives"] = max(0, len(archives) - 1)  # there is one dev-repo
-    for candidate in candidates:
-        if candidate.version in kept.get(candidate.name, ()):
-            continue
-        others = versions(universe, candidate.name)
-        sought, direct = candidate.name in preferences.sought, candidate.name in request.direct
-        compiler = candidate.nature is Nature.COMPILER and not sought
-        role = "compiler" if compiler else "sought" if sought else "direct" if direct else "indirect"
-        told[role] += others.index(candidate)
-        told["avoided"] += candidate.avoided
-        told["compiler moved" if compiler else "moved"] += bool(kept.get(candidate.name))
-        told["compiler moved"] = min(told["compiler moved"], 1)
-        told["added"] += bool(preferences.kept) and candidate.name not in preferences.kept
-    return told
 
 
 @PARTS
@@ -178,10 +157,7 @@ def test_agrees_with_brute_force(drawn: tuple[Request, World], part: int) -> Non
     assert isinstance(solution, Solution)
     replay(universe, solution)
     assert certify(asked, locked(universe, solution)) == ()
-    told = costs(universe, solution)
-    assert {wish: told[wish] for wish in solution.costs} == solution.costs
-    assert tuple(told.values()) == expected[0]
-    assert {c.candidate.name: str(c.candidate.version) for c in solution.choices} == expected[1]
+    assert {c.candidate.name: str(c.candidate.version) for c in solution.choices} == expected
 
 
 # The same on two platforms, where membership is chosen too.
@@ -236,7 +212,7 @@ def memberships(universe: Universe) -> Iterator[Solution]:
                 choices += [Choice(one, (0, 1))] if one else []
             else:
                 choices += [Choice(c, (place,)) for place, c in enumerate((one, other)) if c is not None]
-        yield Solution(tuple(choices), {})
+        yield Solution(tuple(choices))
 
 
 def preference(universe: Universe, chosen: Solution) -> tuple[object, ...]:
@@ -254,7 +230,7 @@ def preference(universe: Universe, chosen: Solution) -> tuple[object, ...]:
         uses.extend((name, c.version, p) in used for c in candidates for p in (0, 1))
     number_of_uses = sum(len(choice.platforms) for choice in chosen.choices)
     interleaved = [key for pair in zip(left_out, rank, strict=True) for key in pair]
-    return (*costs(universe, chosen).values(), number_of_uses, interleaved, uses)
+    return (*costs(universe, chosen, {}).values(), number_of_uses, interleaved, uses)
 
 
 @PARTS
@@ -273,8 +249,5 @@ def test_agrees_with_brute_force_on_two_platforms(drawn: tuple[Request, World], 
     assert isinstance(solution, Solution)
     assert {(c.candidate.package.identity, c.platforms) for c in solution.choices} == {
         (c.candidate.package.identity, c.platforms) for c in best.choices
-    }
-    assert solution.costs == {
-        wish: cost for wish, cost in costs(universe, best).items() if wish != "archives"
     }
     replay(universe, solution)
