@@ -25,7 +25,7 @@ test: ## lint, then every test (with CI=true or PYTEST_FLAGS=--long the long one
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(PYTEST_FLAGS) $(TESTS)
 
 nightly: $(VENV)/.dev ## the solver against brute force, twice EXAMPLES=60000 random universes
-	@MONO_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --numprocesses 2 --dist worksteal tests/solver/test_brute_force.py
+	@MONO_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --numprocesses 2 --dist worksteal --timeout 3600 tests/solver/test_brute_force.py
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
