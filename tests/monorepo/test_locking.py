@@ -20,6 +20,7 @@ from monorepo.lock.answer import NoAnswerError
 from monorepo.lock.model import Kind, Lock
 from monorepo.lock.reader import load_lock
 from monorepo.locking import CheckReport, LockReport, check_lock, lock_project
+from monorepo.renewal import Renewal
 from overlays.errors import OpamSyntaxError
 from solver.universe import Why
 
@@ -76,7 +77,7 @@ class Place:
     def lock(self, **options: Any) -> LockReport:
         with HttpClient() as http:
             git = GitClones(self.cache)
-            return lock_project(self.project, cache=self.cache, http=http, git=git, **options)
+            return lock_project(self.project, Renewal(**options), cache=self.cache, http=http, git=git)
 
     def check(self) -> CheckReport:
         with HttpClient() as http:

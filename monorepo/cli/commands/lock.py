@@ -13,6 +13,7 @@ from monorepo.cli.output import print_json
 from monorepo.cli.parameters import Assignment, Moment
 from monorepo.cli.settings import Settings, json_option, settings_of
 from monorepo.cli.talk import Talk
+from monorepo.renewal import AS_LOCKED, Renewal
 
 if TYPE_CHECKING:
     from monorepo.locking import LockReport
@@ -98,9 +99,8 @@ def command(
             if given[option] and given[other]:
                 raise click.UsageError(f"{option} and {other} exclude each other", context)
     settings = settings_of(context)
-    options = LockOptions(
-        upgrade, (*update, *packages), lowest, _states(as_of, revisions, context), number, offline
-    )
+    renewal = Renewal(upgrade, (*update, *packages), lowest, _states(as_of, revisions, context))
+    options = LockOptions(renewal, number, offline)
     if check:
         check_lock(settings, as_json, offline=offline)
         return
@@ -123,29 +123,24 @@ _EXCLUDED = {
 
 @dataclass(frozen=True, slots=True)
 class LockOptions:
-    """How to lock: see `monorepo.locking.lock_project`; ``repair`` is one that is made before.
+    """How to lock; ``repair`` is one that is made before, and ``offline`` asks no server."""
 
-    ``offline`` asks no server.
-    """
-
-    upgrade: bool = False
-    update: tuple[str, ...] = ()
-    lowest: bool = False
-    states: States | None = None
+    renewal: Renewal = AS_LOCKED
     repair: int | None = None
     offline: bool = False
 
     def __str__(self) -> str:
         """All but the repair as they are given, each after a blank."""
-        words = ["--upgrade"] if self.upgrade else []
-        words += ["--update", *self.update] if self.update else []
-        words += ["--lowest"] if self.lowest else []
-        if self.states is not None:
+        wished = self.renewal
+        words = ["--upgrade"] if wished.upgrade else []
+        words += ["--update", *wished.update] if wished.update else []
+        words += ["--lowest"] if wished.lowest else []
+        if wished.states is not None:
             from monorepo.moments import moment_text
 
-            as_of = self.states.as_of
+            as_of = wished.states.as_of
             words += [] if as_of is None else ["--as-of", moment_text(as_of).removesuffix("T23:59:59Z")]
-            for name, revision in self.states.revisions.items():
+            for name, revision in wished.states.revisions.items():
                 words += ["--repository", f"{name}={revision}"]
         words += ["--offline"] if self.offline else []
         return "".join(f" {shlex.quote(word)}" for word in words)
@@ -192,17 +187,10 @@ def make_lock(
     with stopwatch() as seconds, ports as (http, git):
         if options.repair is None:
             report = lock_project(
-                settings.directory,
-                cache=settings.cache,
-                http=http,
-                git=git,
-                upgrade=options.upgrade,
-                update=options.update,
-                lowest=options.lowest,
-                states=options.states,
+                settings.directory, options.renewal, cache=settings.cache, http=http, git=git
             )
         else:
-            report = _repaired(settings, options, options.repair, http, git)
+            report = _repaired(settings, options.repair, options.renewal, http, git)
     if report.states is not None:
         _tell_states(report.states, talk)
     if report.changed and report.before is not None:
@@ -255,21 +243,11 @@ def _tell_states(states: ChosenStates, talk: Talk) -> None:
         talk.warn(f'repository "{name}" is not in git and has no older state: it is taken as it is now')
 
 
-def _repaired(settings: Settings, options: LockOptions, number: int, http: Http, git: Git) -> LockReport:
+def _repaired(settings: Settings, number: int, renewal: Renewal, http: Http, git: Git) -> LockReport:
     from monorepo.cli.repairs import in_words
     from monorepo.repairing import apply_repair
 
-    repaired = apply_repair(
-        settings.directory,
-        number,
-        cache=settings.cache,
-        http=http,
-        git=git,
-        upgrade=options.upgrade,
-        update=options.update,
-        lowest=options.lowest,
-        states=options.states,
-    )
+    repaired = apply_repair(settings.directory, number, renewal, cache=settings.cache, http=http, git=git)
     talk = settings.talk()
     for edit in repaired.repair.edits:
         talk.say(f"done: {in_words(edit)}")
