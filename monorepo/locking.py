@@ -14,39 +14,33 @@ from monorepo.errors import LockError
 from monorepo.lock.format import FILE, FILES_FOLDER, FORMAT
 from monorepo.lock.freshness import Freshness
 from monorepo.lock.model import Lock
+from monorepo.lock.notices import Notice, Timeless
 from monorepo.lock.reader import load_lock
 from monorepo.ports import Git, Http
 from monorepo.renewal import AS_LOCKED, Renewal
 
 if TYPE_CHECKING:
-    from monorepo.lock.answer import NoAnswerError, OpenProject, Unheard
+    from monorepo.lock.answer import NoAnswerError, OpenProject
     from monorepo.lock.keeping import Keeping
     from monorepo.project import Project
     from monorepo.states import ChosenStates
     from solver.certificate import Violation
-    from solver.universe import Rejection
-    from solver.vanished import Vanished
 
 
 @dataclass(frozen=True, slots=True)
 class LockReport:
     """What `lock_project` did: the lock, what was there before, and whether anything changed.
 
-    ``unreadable`` are versions of locked packages that were passed over, as their opam files are malformed;
-    ``unheard`` are names in mono.toml that no repository has;
-    ``left_out`` is what the roots would need with other variables;
-    ``apart`` tells, where some packages have several versions, why one will not do; ``states`` are those of
-    the repositories that were asked for.
+    ``notices`` are what there is to know of it; ``apart`` tells, where some packages have several versions,
+    why one will not do; ``states`` are those of the repositories that were asked for.
     """
 
     lock: Lock
     before: Lock | None
     changed: bool
-    unreadable: tuple[Rejection, ...] = ()
+    notices: tuple[Notice, ...] = ()
     apart: NoAnswerError | None = None
     states: ChosenStates | None = None
-    unheard: tuple[Unheard, ...] = ()
-    left_out: tuple[Vanished, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +73,10 @@ def lock_project(
     """
     freshness = Freshness(folder, cache)
     before = old_lock(folder, upgrade=renewal.upgrade)
-    if before is not None and renewal == AS_LOCKED and freshness.holds():
-        return LockReport(before, before, changed=False)
+    if before is not None and renewal == AS_LOCKED:
+        told = freshness.told()
+        if told is not None:
+            return LockReport(before, before, False, told)
 
     from monorepo.lock.writer import save_lock
     from monorepo.manifest import load_manifest
@@ -98,17 +94,9 @@ def lock_project(
         reason = f"cannot be written: {error.strerror or error}"
         raise LockError(reason, FILE, "the old lock, if any, is still there") from error
     carried = [f"{FILES_FOLDER}/{digest}" for digest in answer.files]
-    freshness.note(begun, carried, project.repositories, open_project.stack)
-    return LockReport(
-        answer.lock,
-        before,
-        changed,
-        answer.unreadable,
-        answer.apart,
-        states,
-        answer.unheard,
-        answer.left_out,
-    )
+    freshness.note(begun, carried, project.repositories, open_project.stack, answer.notices)
+    timeless = map(Timeless, states.timeless if states is not None else ())
+    return LockReport(answer.lock, before, changed, (*timeless, *answer.notices), answer.apart, states)
 
 
 def open_for(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from monorepo.document import Table, line_of
 from monorepo.errors import MonoError, UnsolvableError
 from monorepo.lock.answer import NoAnswerError, OpenProject
 from monorepo.locking import LockReport, lock_project, old_lock, open_for
-from monorepo.manifest import FILE, Manifest, load_manifest
+from monorepo.manifest import FILE, Manifest, load_manifest, place_of
 from monorepo.ports import Git, Http
 from monorepo.project import Project, load_project, provided_by_roots
 from monorepo.renewal import AS_LOCKED, Renewal
@@ -42,17 +40,12 @@ def by_hand(edit: Edit) -> bool:
 
 def located(repair: Repair, folder: Path) -> Repair:
     """``repair`` with a place for each edit of mono.toml: the line of its key, where there is one."""
-    content = _content(folder / FILE)
-    text = "" if content is None else content.decode("utf-8")
-    return Repair(tuple(_located(edit, text) for edit in repair.edits))
+    return Repair(tuple(_located(edit, folder) for edit in repair.edits))
 
 
-def _located(edit: Edit, text: str) -> Edit:
+def _located(edit: Edit, folder: Path) -> Edit:
     key = {Kind.PROVIDED: ("solve", "provided"), Kind.TARGET: ("targets", "build")}.get(edit.kind)
-    if key is None:
-        return edit
-    known = key[1] in Table(tomllib.loads(text)).table(key[0])
-    return replace(edit, place=f"{FILE}:{line_of(text, key)}" if known else FILE)
+    return edit if key is None else replace(edit, place=place_of(folder, *key))
 
 
 def apply_repair(

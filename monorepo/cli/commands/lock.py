@@ -16,6 +16,9 @@ from monorepo.cli.talk import Talk
 from monorepo.renewal import AS_LOCKED, Renewal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from monorepo.lock.notices import Notice
     from monorepo.locking import LockReport
     from monorepo.ports import Git, Http
     from monorepo.states import ChosenStates, States
@@ -109,10 +112,16 @@ def command(
     if fetch:
         fetch_locked(settings, offline=offline)
     if as_json and report is not None:
+        from monorepo.cli.notices import notice_row
         from monorepo.cli.summary import package_row
 
-        rows = [package_row(package) for package in report.lock.packages]
-        print_json({"changed": report.changed, "packages": rows})
+        print_json(
+            {
+                "changed": report.changed,
+                "warnings": list(map(notice_row, report.notices)),
+                "packages": list(map(package_row, report.lock.packages)),
+            }
+        )
 
 
 _EXCLUDED = {
@@ -174,12 +183,14 @@ def make_lock(
 
     talk = settings.talk()
     usual = replace(options, offline=False) == _AS_USUAL
-    if usual and not always and Freshness(settings.directory, settings.cache).holds():
+    told = Freshness(settings.directory, settings.cache).told() if usual and not always else None
+    if told is not None:
+        _warn(told, talk)
         talk.say("mono.lock is fresh")
         return None
 
     from monorepo.cli.stopwatch import stopwatch
-    from monorepo.cli.summary import apart_lines, change_lines, left_out_line, lock_summary
+    from monorepo.cli.summary import change_lines, lock_summary
     from monorepo.lock.difference import difference
     from monorepo.locking import lock_project
 
@@ -196,17 +207,7 @@ def make_lock(
     if report.changed and report.before is not None:
         for line in change_lines(difference(report.before, report.lock), brief=not settings.verbose):
             talk.say(f"  {line}")
-    for rejection in report.unreadable:
-        talk.say(
-            f"passed over {rejection.name} {rejection.version}, which cannot be read: {rejection.detail}"
-        )
-    for unheard in report.unheard:
-        meant = f": did you mean {' or '.join(unheard.near)}?" if unheard.near else ""
-        talk.warn(f"{unheard.place}: no repository has a package {unheard.name}{meant}")
-    for left_out in report.left_out:
-        talk.warn(left_out_line(left_out))
-    for line in apart_lines(report.lock):
-        talk.warn(line)
+    _warn(report.notices, talk)
     if report.apart is not None and settings.verbose:
         from monorepo.cli.explanation import derivation
 
@@ -239,8 +240,14 @@ def _tell_states(states: ChosenStates, talk: Talk) -> None:
 
     for name, commit in states.dated.items():
         talk.say(f"repository {name} at {commit.identifier[:12]} of {moment_text(commit.time)}")
-    for name in states.timeless:
-        talk.warn(f'repository "{name}" is not in git and has no older state: it is taken as it is now')
+
+
+def _warn(notices: Sequence[Notice], talk: Talk) -> None:
+    if notices:
+        from monorepo.cli.notices import notice_line  # most locks have none
+
+        for notice in notices:
+            talk.warn(notice_line(notice))
 
 
 def _repaired(settings: Settings, number: int, renewal: Renewal, http: Http, git: Git) -> LockReport:
