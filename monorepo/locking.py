@@ -14,39 +14,33 @@ from monorepo.errors import LockError
 from monorepo.lock.format import FILE, FILES_FOLDER, FORMAT
 from monorepo.lock.freshness import Freshness
 from monorepo.lock.model import Lock
+from monorepo.lock.notices import Notice, Timeless
 from monorepo.lock.reader import load_lock
 from monorepo.ports import Git, Http
+from monorepo.renewal import AS_LOCKED, Renewal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from monorepo.lock.answer import NoAnswerError, OpenProject, Unheard
+    from monorepo.lock.answer import NoAnswerError, OpenProject
     from monorepo.lock.keeping import Keeping
-    from monorepo.states import ChosenStates, States
+    from monorepo.project import Project
+    from monorepo.states import ChosenStates
     from solver.certificate import Violation
-    from solver.universe import Rejection
-    from solver.vanished import Vanished
 
 
 @dataclass(frozen=True, slots=True)
 class LockReport:
     """What `lock_project` did: the lock, what was there before, and whether anything changed.
 
-    ``unreadable`` are versions of locked packages that were passed over, as their opam files are malformed;
-    ``unheard`` are names in mono.toml that no repository has;
-    ``left_out`` is what the roots would need with other variables;
-    ``apart`` tells, where some packages have several versions, why one will not do; ``states`` are those of
-    the repositories that were asked for.
+    ``notices`` are what there is to know of it; ``apart`` tells, where some packages have several versions,
+    why one will not do; ``states`` are those of the repositories that were asked for.
     """
 
     lock: Lock
     before: Lock | None
     changed: bool
-    unreadable: tuple[Rejection, ...] = ()
+    notices: tuple[Notice, ...] = ()
     apart: NoAnswerError | None = None
     states: ChosenStates | None = None
-    unheard: tuple[Unheard, ...] = ()
-    left_out: tuple[Vanished, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,53 +64,29 @@ class CheckReport:
 
 
 def lock_project(
-    folder: Path,
-    *,
-    cache: Path,
-    http: Http,
-    git: Git,
-    upgrade: bool = False,
-    update: Collection[str] = (),
-    lowest: bool = False,
-    states: States | None = None,
+    folder: Path, renewal: Renewal = AS_LOCKED, *, cache: Path, http: Http, git: Git
 ) -> LockReport:
-    """Solve the project in ``folder`` and write its lock, unless the lock is fresh.
-
-    Every locked version that can stay stays, and so does the recorded state of git repositories and remote
-    archives. That is otherwise with
-
-    * ``upgrade``: all is chosen anew, from repositories as they are now;
-    * ``update``: these packages become the newest that repositories have now, and others move for that alone;
-    * ``lowest``: all is chosen anew, the lowest versions;
-    * ``states``: git repositories are taken in older states, and all is chosen anew, unless ``update`` is
-      given too.
+    """Solve the project in ``folder`` and write its lock, unless nothing is wished and the lock is fresh.
 
     Raises:
         MonoError: what is asked for is impossible, cannot be read, or has no answer; the old lock stays.
     """
     freshness = Freshness(folder, cache)
-    before = old_lock(folder, upgrade=upgrade)
-    if before is not None and not (upgrade or update or lowest or states) and freshness.holds():
-        return LockReport(before, before, changed=False)
+    before = old_lock(folder, upgrade=renewal.upgrade)
+    if before is not None and renewal == AS_LOCKED:
+        told = freshness.told()
+        if told is not None:
+            return LockReport(before, before, False, told)
 
-    from monorepo.lock.answer import OpenProject
-    from monorepo.lock.keeping import in_states
     from monorepo.lock.writer import save_lock
     from monorepo.manifest import load_manifest
     from monorepo.project import load_project
 
-    keeping = keeping_of(before, upgrade=upgrade, update=update, lowest=lowest, states=states)
     manifest = load_manifest(folder)
     roots = [root.file for root in manifest.roots]
     begun = freshness.begin(roots, manifest.repositories, deep="project.roots" in manifest.stated)
     project = load_project(folder, manifest)
-    chosen: ChosenStates | None = None
-    if states:
-        from monorepo.states import choose_states
-
-        chosen = choose_states(states, project.repositories, git)
-        keeping = in_states(keeping, project.repositories, chosen.commits)
-    open_project = OpenProject(project, cache, http, git, keeping)
+    open_project, states = open_for(renewal, project, before, cache=cache, http=http, git=git)
     answer = open_project.lock()
     try:
         changed = save_lock(answer.lock, folder, answer.files, text=answer.text)
@@ -124,44 +94,44 @@ def lock_project(
         reason = f"cannot be written: {error.strerror or error}"
         raise LockError(reason, FILE, "the old lock, if any, is still there") from error
     carried = [f"{FILES_FOLDER}/{digest}" for digest in answer.files]
-    freshness.note(begun, carried, project.repositories, open_project.stack)
-    return LockReport(
-        answer.lock,
-        before,
-        changed,
-        answer.unreadable,
-        answer.apart,
-        chosen,
-        answer.unheard,
-        answer.left_out,
-    )
+    freshness.note(begun, carried, project.repositories, open_project.stack, answer.notices)
+    timeless = map(Timeless, states.timeless if states is not None else ())
+    return LockReport(answer.lock, before, changed, (*timeless, *answer.notices), answer.apart, states)
 
 
-def keeping_of(
-    before: Lock | None,
-    *,
-    upgrade: bool = False,
-    update: Collection[str] = (),
-    lowest: bool = False,
-    states: States | None = None,
-) -> Keeping:
-    """What of the old lock stays, by the options of `lock_project`.
+def open_for(
+    renewal: Renewal, project: Project, before: Lock | None, *, cache: Path, http: Http, git: Git
+) -> tuple[OpenProject, ChosenStates | None]:
+    """``project`` with what ``renewal`` leaves of the lock ``before``, and the states that it asks for.
 
     Raises:
-        LockError: ``update`` names what is not in the lock.
+        MonoError: it names what is not in the lock, or a state that there is not; or a repository cannot be
+            opened.
     """
+    from monorepo.lock.answer import OpenProject
+    from monorepo.lock.keeping import in_states
+    from monorepo.states import choose_states
+
+    keeping, chosen = _kept(before, renewal), None
+    if renewal.states is not None:
+        chosen = choose_states(renewal.states, project.repositories, git)
+        keeping = in_states(keeping, project.repositories, chosen.commits)
+    return OpenProject(project, cache, http, git, keeping), chosen
+
+
+def _kept(before: Lock | None, renewal: Renewal) -> Keeping:
     from monorepo.lock.keeping import Keeping, keep_all, keep_all_but
     from monorepo.lock.trees import trees_of
 
-    if update:
+    if renewal.update:
         if before is None:
             raise LockError("there is no lock to update", FILE, "run mono lock")
-        return keep_all_but(before, update)
+        return keep_all_but(before, renewal.update)
     if before is None:
         kept = Keeping()
     else:
-        kept = Keeping(trees=trees_of(before, verified=True)) if upgrade else keep_all(before)
-    return replace(kept, versions=(), lowest=lowest) if lowest or states else kept
+        kept = Keeping(trees=trees_of(before, verified=True)) if renewal.upgrade else keep_all(before)
+    return replace(kept, versions=(), lowest=renewal.lowest) if renewal.lowest or renewal.states else kept
 
 
 def check_lock(folder: Path, *, cache: Path, http: Http, git: Git) -> CheckReport:

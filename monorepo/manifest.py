@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from monorepo.document import Table, decode, line_of_text, nearest_hint, read_document, refusing
+from monorepo.document import Table, decode, line_of, line_of_text, nearest_hint, read_document, refusing
 from monorepo.errors import ManifestError, TargetError
 from monorepo.repository_url import ImpossibleUrlError, RepositorySetting, repository_setting
 from monorepo.targets.definition import Target
@@ -120,6 +122,18 @@ def load_manifest(folder: Path) -> Manifest:
     top = read_document(text, FILE, ManifestError)
     with refusing(ManifestError, text, FILE):
         return _manifest(top, text, folder)
+
+
+def place_of(folder: Path, *path: str) -> str:
+    """The file and line of a key of mono.toml, the file alone where it has no such key."""
+    try:
+        text = (folder / FILE).read_bytes().decode("utf-8")
+        inner: Any = tomllib.loads(text)
+        for key in path:
+            inner = inner[key]
+    except (OSError, ValueError, KeyError):
+        return FILE
+    return f"{FILE}:{line_of(text, path)}"
 
 
 _BARE = re.compile(r"""\{\s*([0-9][^\s"{}&|()]*)\s*\}""")

@@ -15,7 +15,8 @@ from typing import TypeAlias
 from urllib.parse import unquote
 
 from monorepo.errors import ManifestError
-from monorepo.manifest import Manifest, bare_version
+from monorepo.lock.notices import Idle, Notice
+from monorepo.manifest import Manifest, bare_version, place_of
 from monorepo.pins import Pin, read_pins
 from monorepo.repository_url import (
     ARCHIVE_SUFFIXES,
@@ -53,8 +54,8 @@ class Project:
     """Everything that is asked for, in values.
 
     The ``variables`` of its targets are all that hold there; what they require is empty where no root is a
-    unikernel. ``digest`` is ``sha256:`` over all of it, the
-    repositories' content apart.
+    unikernel. ``digest`` is ``sha256:`` over all of it, the repositories' content apart. ``notices`` are what
+    there is to know before anything is solved.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Project:
     digest: str
     named: tuple[tuple[str, str], ...] = ()
     """Packages of which mono.toml says something without a bound, and where it does."""
+    notices: tuple[Notice, ...] = ()
 
 
 def load_project(folder: Path, manifest: Manifest) -> Project:
@@ -88,6 +90,7 @@ def load_project(folder: Path, manifest: Manifest) -> Project:
         repositories = _repositories(files, folder) or repositories
     wanted = _wanted_by_roots(roots, environments.values())
     is_unikernel = RUNTIME in wanted
+    idle = () if is_unikernel else tuple(target.name for target in targets if target.provided)
     targets = tuple(
         replace(
             target,
@@ -123,6 +126,7 @@ def load_project(folder: Path, manifest: Manifest) -> Project:
         pins,
         _digest(manifest, files),
         manifest.named,
+        (Idle(idle, place_of(folder, "targets", "build")),) if idle else (),
     )
 
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from monorepo.document import Table, line_of
 from monorepo.errors import MonoError, UnsolvableError
 from monorepo.lock.answer import NoAnswerError, OpenProject
-from monorepo.lock.keeping import in_states
-from monorepo.locking import LockReport, keeping_of, lock_project, old_lock
-from monorepo.manifest import FILE, Manifest, load_manifest
+from monorepo.locking import LockReport, lock_project, old_lock, open_for
+from monorepo.manifest import FILE, Manifest, load_manifest, place_of
 from monorepo.ports import Git, Http
 from monorepo.project import Project, load_project, provided_by_roots
-from monorepo.states import States, choose_states
+from monorepo.renewal import AS_LOCKED, Renewal
 from overlays.bounds import with_eased_dependency, with_renamed_dependency
 from overlays.notation import write
 from overlays.opam_file import OpamFile
@@ -43,46 +40,29 @@ def by_hand(edit: Edit) -> bool:
 
 def located(repair: Repair, folder: Path) -> Repair:
     """``repair`` with a place for each edit of mono.toml: the line of its key, where there is one."""
-    content = _content(folder / FILE)
-    text = "" if content is None else content.decode("utf-8")
-    return Repair(tuple(_located(edit, text) for edit in repair.edits))
+    return Repair(tuple(_located(edit, folder) for edit in repair.edits))
 
 
-def _located(edit: Edit, text: str) -> Edit:
+def _located(edit: Edit, folder: Path) -> Edit:
     key = {Kind.PROVIDED: ("solve", "provided"), Kind.TARGET: ("targets", "build")}.get(edit.kind)
-    if key is None:
-        return edit
-    known = key[1] in Table(tomllib.loads(text)).table(key[0])
-    return replace(edit, place=f"{FILE}:{line_of(text, key)}" if known else FILE)
+    return edit if key is None else replace(edit, place=place_of(folder, *key))
 
 
 def apply_repair(
-    folder: Path,
-    number: int,
-    *,
-    cache: Path,
-    http: Http,
-    git: Git,
-    upgrade: bool = False,
-    update: Collection[str] = (),
-    lowest: bool = False,
-    states: States | None = None,
+    folder: Path, number: int, renewal: Renewal = AS_LOCKED, *, cache: Path, http: Http, git: Git
 ) -> RepairReport:
-    """Make the repair that is offered as ``number``, counted from 1, and lock; options as of `lock_project`.
+    """Make the repair that is offered as ``number``, counted from 1, and lock with the same ``renewal``.
 
     If the lock fails after all, every file is put back as it was.
 
     Raises:
         MonoError: the project has an answer, there is no such repair, or it cannot be made by mono.
     """
-    before = old_lock(folder)
     manifest = load_manifest(folder)
     project = load_project(folder, manifest)
-    keeping = keeping_of(before, upgrade=upgrade, update=update, lowest=lowest, states=states)
-    if states is not None:
-        chosen = choose_states(states, project.repositories, git)
-        keeping = in_states(keeping, project.repositories, chosen.commits)
-    offered = _offered(OpenProject(project, cache, http, git, keeping))
+    before = old_lock(folder, upgrade=renewal.upgrade)
+    opened, _ = open_for(renewal, project, before, cache=cache, http=http, git=git)
+    offered = _offered(opened)
     if not 1 <= number <= len(offered):
         told = f"there are {len(offered)} repairs" if len(offered) > 1 else "there is one repair"
         told = told if offered else "no repair is known"
@@ -98,16 +78,7 @@ def apply_repair(
     try:
         for name, text in texts.items():
             _write(folder / name, text.encode("utf-8"))
-        report = lock_project(
-            folder,
-            cache=cache,
-            http=http,
-            git=git,
-            upgrade=upgrade,
-            update=update,
-            lowest=lowest,
-            states=states,
-        )
+        report = lock_project(folder, renewal, cache=cache, http=http, git=git)
     except BaseException:
         for name, content in contents.items():
             _write(folder / name, content)

@@ -129,8 +129,9 @@ def can_be_eased(condition: Condition) -> bool:
 def eased(condition: Condition, versions: Collection[Version]) -> Condition | None:
     """``condition`` as little changed as lets it admit all ``versions``; None where nothing is left of it.
 
-    A bound that refuses one is set to the farthest of them. Dropped are a choice of bounds that refuses one,
-    a bound that cannot admit several, and one whose version is a variable.
+    A bound that refuses one is set to the farthest of them; two that leave one version become ``=``. Dropped
+    are a choice of bounds that refuses one, a bound that cannot admit several, and one whose version is a
+    variable.
     """
     match condition:
         case Constraint(relation, Text(text)) if "%{" not in text:
@@ -145,12 +146,26 @@ def eased(condition: Condition, versions: Collection[Version]) -> Condition | No
             upper = relation.startswith("<")
             return Constraint("<=" if upper else ">=", Text(refused[-1 if upper else 0].text))
         case AllOf(parts):
-            left = tuple(part for part in (eased(part, versions) for part in parts) if part is not None)
-            return left[0] if len(left) == 1 else AllOf(left) if left else None
+            left = _exact([part for part in (eased(part, versions) for part in parts) if part is not None])
+            return left[0] if len(left) == 1 else AllOf(tuple(left)) if left else None
         case AnyOf() | Constraint() if bounds_alone(condition):
             return condition if all(_admits(condition, version) for version in versions) else None
         case _:
             return condition
+
+
+def _exact(parts: Sequence[Condition]) -> list[Condition]:
+    """``parts`` with ``=`` for a bound from below and one from above by the same version."""
+    exact: list[Condition] = []
+    for part in parts:
+        match part:
+            case Constraint(">=", limit) if Constraint("<=", limit) in parts:
+                exact.append(Constraint("=", limit))
+            case Constraint("<=", limit) if Constraint(">=", limit) in parts:
+                continue
+            case _:
+                exact.append(part)
+    return exact
 
 
 def _admits(condition: Condition, version: Version) -> bool:

@@ -15,9 +15,9 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from solver.version import Key, Version
+from solver.version import Version
 
 Relation: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">="]
 
@@ -117,13 +117,13 @@ class Bound:
     version: Version
 
     def admits(self, version: Version) -> bool:
-        return _HOLDS[self.relation](version.key, self.version.key)
+        return HOLDS[self.relation](version.key, self.version.key)
 
     def __str__(self) -> str:
         return f'{self.relation} "{self.version}"'
 
 
-_HOLDS: Mapping[Relation, Callable[[Key, Key], bool]] = {
+HOLDS: Mapping[Relation, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -131,6 +131,7 @@ _HOLDS: Mapping[Relation, Callable[[Key, Key], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+"""Whether a relation holds between what is ordered as versions are, say their keys."""
 
 
 def evaluate(filter_: Condition, variables: Variables) -> Value | None:

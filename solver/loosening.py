@@ -12,7 +12,7 @@ from solver.nature import Nature
 from solver.package import Package
 from solver.problem import Problem
 from solver.reach import reached
-from solver.reduction import ANY_VERSION, Reduction, Wanted, wanted_in
+from solver.reduction import ANY_VERSION, Reduction, Wanted, all_of, wanted_in
 from solver.request import Request, package_variables
 from solver.universe import Universe
 from solver.version import Version
@@ -100,12 +100,12 @@ def wording(request: Request, name: str, conditions: Sequence[Condition], root: 
     They are the project's own, or those of a root. The name alone is left where there are no bounds.
     """
     who, version = (name, Version.parse("")) if root is None else (root.name, root.version)
-    wanted = (
-        reduction.wanted(Dependency(name, condition), who, version)
-        for reduction in _reductions(request, own=root is not None)
-        for condition in conditions
-    )
-    bounds = dict.fromkeys(str(w) for w in wanted if w is not None and w.bounds != ANY_VERSION)
+    bounds: dict[str, None] = {}
+    for reduction in _reductions(request, own=root is not None):
+        found = (reduction.wanted(Dependency(name, each), who, version) for each in conditions)
+        wanted = [each for each in found if each is not None and each.bounds != ANY_VERSION]
+        if wanted:
+            bounds[str(all_of(wanted))] = None
     return " & ".join(bounds) or name
 
 

@@ -7,11 +7,12 @@ undefined is dropped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from solver.formula import (
+    HOLDS,
     AllOf,
     AnyOf,
     Bound,
@@ -80,7 +81,7 @@ class Wanted:
     bounds: Bounds
 
     def __str__(self) -> str:
-        bounds = str(self.bounds)
+        bounds = str(simplest(self.bounds))
         return f"{self.name} {{{bounds}}}" if bounds else self.name
 
 
@@ -132,6 +133,73 @@ def is_met(need: Need, version_of: Callable[[str], Version | None]) -> bool:
         return version is not None and need.bounds.admits(version)
     judge = all if isinstance(need, Every) else any
     return judge(is_met(part, version_of) for part in need.parts)
+
+
+def all_of(needs: Sequence[Need]) -> Need:
+    """One need that holds where all of ``needs`` do; mere bounds on one package become bounds of one."""
+    wanted = [need for need in needs if isinstance(need, Wanted)]
+    if len(wanted) == len(needs) and len({each.name for each in wanted}) == 1:
+        return Wanted(wanted[0].name, _joined(EveryBound, [each.bounds for each in wanted]))
+    return needs[0] if len(needs) == 1 else Every(tuple(needs))
+
+
+def leaves(bounds: Bounds) -> Iterator[Bound]:
+    """The plain bounds that ``bounds`` are made of, in order."""
+    match bounds:
+        case Bound():
+            yield bounds
+        case EveryBound(parts) | SomeBound(parts):
+            for part in parts:
+                yield from leaves(part)
+
+
+def simplest(bounds: Bounds) -> Bounds:
+    """What admits the same versions in fewer words, as ``= 5`` for ``>= 5 & <= 5``; else ``bounds`` itself.
+
+    It looks at each version that is named and at each gap around them, as in a gap no bound changes its mind.
+    """
+    named = sorted({leaf.version for leaf in leaves(bounds)})
+    places = {version: 2 * number + 1 for number, version in enumerate(named)}
+    admitted = [_admits_at(bounds, place, places) for place in range(2 * len(named) + 1)]
+    if not any(admitted):
+        return bounds
+    around = zip(admitted, admitted[2:], strict=False)
+    holes = [place for place, both in enumerate(map(all, around), 1) if both and not admitted[place]]
+    for place in holes:
+        admitted[place] = True
+    starts = [place for place, holds in enumerate(admitted) if holds and not (place and admitted[place - 1])]
+    ends = [p for p, holds in enumerate(admitted, 1) if holds and not (p < len(admitted) and admitted[p])]
+    runs = [
+        _run(named, first, end - 1, [hole for hole in holes if first < hole < end])
+        for first, end in zip(starts, ends, strict=True)
+    ]
+    found = _joined(SomeBound, runs)
+    return found if len(list(leaves(found))) < len(list(leaves(bounds))) else bounds
+
+
+def _admits_at(bounds: Bounds, place: int, places: Mapping[Version, int]) -> bool:
+    match bounds:
+        case Bound(relation, version):
+            return HOLDS[relation](place, places[version])
+        case EveryBound(parts):
+            return all(_admits_at(part, place, places) for part in parts)
+        case SomeBound(parts):
+            return any(_admits_at(part, place, places) for part in parts)
+        case AnyVersion():
+            return True
+
+
+def _run(named: Sequence[Version], first: int, last: int, holes: Sequence[int]) -> Bounds:
+    """Everything from one place to another: an odd one is that of a version, an even one that of a gap."""
+    if first == last and first % 2:
+        return Bound("=", named[first // 2])
+    parts: list[Bounds] = []
+    if first:
+        parts.append(Bound(">=", named[first // 2]) if first % 2 else Bound(">", named[first // 2 - 1]))
+    if last < 2 * len(named):
+        parts.append(Bound("<=" if last % 2 else "<", named[last // 2]))
+    parts += [Bound("!=", named[hole // 2]) for hole in holes]
+    return _joined(EveryBound, parts)
 
 
 class Reduction:

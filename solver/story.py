@@ -10,7 +10,7 @@ from solver.compilers import OCAML, Compilers
 from solver.explanation import Cause, Companion, Demand, End, Explanation, Missing, Side, Step
 from solver.formula import Bound
 from solver.reason import COMPILERS, Reason, Relation
-from solver.reduction import ANY_VERSION, Bounds, Need, SomeBound, Wanted, wanted_in
+from solver.reduction import ANY_VERSION, Bounds, Need, SomeBound, Wanted, all_of, simplest, wanted_in
 from solver.relaxation import Clash, Relaxation
 from solver.request import Request
 from solver.universe import Candidate, PackageIndex, Universe
@@ -234,7 +234,7 @@ class _Story:
         else:
             end = End.RULED_OUT
         every = [wanted for wanted_together in asked for wanted in wanted_together]
-        bounds = dict.fromkeys(str(wanted.bounds) for wanted in every if wanted.bounds != ANY_VERSION)
+        bounds = dict.fromkeys(str(simplest(w.bounds)) for w in every if w.bounds != ANY_VERSION)
         for reason, left in self.admitted.get(name, {}).items():
             if reason.relation is Relation.BOUND and reason.who == name and not left and not rejections:
                 end, bounds = End.ABSENT, {reason.whom[0]: None}
@@ -344,12 +344,12 @@ def _fact(candidates: Iterable[Candidate]) -> tuple[Demand, ...]:
 
 def _grouped(said: Sequence[tuple[Candidate, Need]]) -> tuple[Demand, ...]:
     """What versions say, those together that say the same; the newest first."""
-    wordings: dict[Version, list[str]] = {}
+    needs: dict[Version, list[Need]] = {}
     for candidate, need in said:
-        wordings.setdefault(candidate.version, []).append(str(need))
+        needs.setdefault(candidate.version, []).append(need)
     by_wording: dict[str, list[Version]] = {}
-    for version in sorted(wordings, reverse=True):
-        by_wording.setdefault(" & ".join(dict.fromkeys(wordings[version])), []).append(version)
+    for version in sorted(needs, reverse=True):
+        by_wording.setdefault(str(all_of(list(dict.fromkeys(needs[version])))), []).append(version)
     return tuple(Demand(tuple(versions), wording) for wording, versions in by_wording.items())
 
 

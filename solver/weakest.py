@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 
 from solver.formula import Bound
-from solver.reduction import ANY_VERSION, Bounds, EveryBound, SomeBound
+from solver.reduction import ANY_VERSION, Bounds, EveryBound, leaves
 from solver.version import Version
 
 
@@ -26,9 +26,9 @@ def weakest(
         return None
     newest, oldest = places[0], places[-1]
     others = [place for place, version in enumerate(known) if version in rest]
-    leaves = list(dict.fromkeys(leaf for bounds in demanded for leaf in _leaves(bounds)))
-    lower = _worded(">", set(known[: oldest + 1]), leaves, known, Bound(">=", known[oldest]))
-    upper = _worded("<", set(known[newest:]), leaves, known, Bound("<=", known[newest]))
+    said = list(dict.fromkeys(leaf for bounds in demanded for leaf in leaves(bounds)))
+    lower = _worded(">", set(known[: oldest + 1]), said, known, Bound(">=", known[oldest]))
+    upper = _worded("<", set(known[newest:]), said, known, Bound("<=", known[newest]))
     if others and others[0] > oldest:
         return lower
     if others and others[-1] < newest:
@@ -44,22 +44,13 @@ def weakest(
 
 
 def _worded(
-    direction: str, meant: Set[Version], leaves: Iterable[Bound], known: Sequence[Version], plain: Bound
+    direction: str, meant: Set[Version], said: Iterable[Bound], known: Sequence[Version], plain: Bound
 ) -> Bound:
-    """The loosest of ``leaves`` of that direction that admits just what is meant; else the ``plain`` one."""
+    """The loosest ``said`` of that direction that admits just what is meant; else the ``plain`` one."""
     fitting = [
         leaf
-        for leaf in leaves
+        for leaf in said
         if leaf.relation[0] == direction and {version for version in known if leaf.admits(version)} == meant
     ]
     loosest = min if direction == ">" else max
     return loosest(fitting, key=lambda leaf: leaf.version.key, default=plain)
-
-
-def _leaves(bounds: Bounds) -> Iterator[Bound]:
-    match bounds:
-        case Bound():
-            yield bounds
-        case EveryBound(parts) | SomeBound(parts):
-            for part in parts:
-                yield from _leaves(part)

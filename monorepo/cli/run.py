@@ -13,7 +13,7 @@ import click
 from monorepo.cli.group import NoSuchCommandError, mono
 from monorepo.cli.output import print_json
 from monorepo.cli.settings import Settings
-from monorepo.cli.words import FaultError, error_data, error_text, told_in_words
+from monorepo.cli.words import FaultError, MisuseError, error_data, error_text, told_in_words
 from monorepo.errors import MonoError
 
 DONE, FAILED, MISUSED, FAULT, INTERRUPTED, UNREAD = 0, 1, 2, 70, 130, 141
@@ -43,7 +43,9 @@ def _run(arguments: Sequence[str] | None, command: click.Command, settings: Sett
         status = command.main(arguments, prog_name="mono", standalone_mode=False, obj=settings)
         sys.stdout.flush()
     except click.UsageError as error:
-        _tell_misuse(error, settings)
+        # What is wrong with one word may be seen before --json is.
+        settings.as_json = settings.as_json or "--json" in (sys.argv[1:] if arguments is None else arguments)
+        _tell(error, _misuse(error), settings)
         return MISUSED
     except (BrokenPipeError, click.Abort):
         raise
@@ -53,18 +55,22 @@ def _run(arguments: Sequence[str] | None, command: click.Command, settings: Sett
 
 
 def _tell_failure(error: Exception, settings: Settings) -> int:
-    talk = settings.talk()
     if settings.debug:
-        talk.complain(traceback.format_exc().rstrip())
+        settings.talk().complain(traceback.format_exc().rstrip())
     told = told_in_words(error, settings)
-    if settings.as_json:
-        print_json(error_data(error, told, settings.directory))
-        sys.stdout.flush()
-    talk.complain(error_text(told, settings.directory))
+    _tell(error, told, settings)
     return FAULT if isinstance(told, FaultError) else FAILED
 
 
-def _tell_misuse(error: click.UsageError, settings: Settings) -> None:
+def _tell(error: Exception, told: MonoError, settings: Settings) -> None:
+    """Say what went wrong, and where data is asked for as JSON give one document of it."""
+    if settings.as_json:
+        print_json(error_data(error, told, settings.directory))
+        sys.stdout.flush()
+    settings.talk().complain(error_text(told, settings.directory))
+
+
+def _misuse(error: click.UsageError) -> MisuseError:
     from monorepo.document import nearest_hint
 
     reason = error.format_message().rstrip(".")
@@ -78,5 +84,4 @@ def _tell_misuse(error: click.UsageError, settings: Settings) -> None:
             hint = nearest_hint(error.option_name, known)
     elif isinstance(error, NoSuchCommandError):
         hint = error.hint
-    told = MonoError(f"{reason[:1].lower()}{reason[1:]}", hint=hint)
-    settings.talk().complain(error_text(told, settings.directory))
+    return MisuseError(f"{reason[:1].lower()}{reason[1:]}", hint=hint)

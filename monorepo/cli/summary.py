@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monorepo.cli.formulas import series
 from monorepo.cli.words import counted
 from monorepo.lock.model import Kind, Lock, LockedPackage, LockedRepository
-from monorepo.manifest import FILE
 
 if TYPE_CHECKING:
     from monorepo.lock.causes import Cause, Causes
     from monorepo.lock.difference import Difference
-    from solver.vanished import Vanished
 
 _TOLD_ONE_BY_ONE = 3
 
@@ -42,26 +39,6 @@ def lock_summary(lock: Lock, seconds: float, *, changed: bool) -> str:
     targets = ", ".join(target.name for target in lock.targets)
     done = "locked" if changed else "unchanged:"
     return f"{done} {counted(len(lock.packages), 'package')} ({counts}) for {targets} in {seconds:.1f} s"
-
-
-def apart_lines(lock: Lock) -> Iterator[str]:
-    """One line for each package of which no one version will do for all targets."""
-    for name in dict.fromkeys(package.name for package in lock.packages):
-        versions = lock.versions(name)
-        if len(versions) > 1:
-            told = ", ".join(f"{package.version} for {' '.join(package.used_for)}" for package in versions)
-            yield f"no one version of {name} will do for all targets: {told}"
-
-
-def left_out_line(vanished: Vanished) -> str:
-    """What a root would need if a variable had a value, and how to give it one."""
-    names, more = list(vanished.names), len(vanished.names) - _TOLD_ONE_BY_ONE
-    are = "is" if len(names) == 1 else "are"
-    if more > 1:
-        names[_TOLD_ONE_BY_ONE:] = [f"{more} more"]
-    have = "variable {} has" if len(vanished.variables) == 1 else "variables {} have"
-    why = f"as the {have.format(series(vanished.variables))} no value"
-    return f"{vanished.place}: {series(names)} {are} left out, {why}; {FILE} can give one under [variables]"
 
 
 def change_lines(

@@ -34,6 +34,12 @@ class FaultError(MonoError):
     code = "fault"
 
 
+class MisuseError(MonoError):
+    """The command line cannot be made sense of."""
+
+    code = "usage"
+
+
 def error_text(error: MonoError, folder: Path) -> str:
     """All that is to be said of ``error``; ``folder`` is where the files in its place are."""
     return "\n".join(_lines(error, folder))

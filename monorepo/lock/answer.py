@@ -16,6 +16,7 @@ from monorepo.lock.compose import compose_lock
 from monorepo.lock.format import FILE, canonical
 from monorepo.lock.keeping import Keeping
 from monorepo.lock.model import Lock
+from monorepo.lock.notices import Apart, LeftOut, Notice, PassedOver, Unheard
 from monorepo.lock.reader import read_lock
 from monorepo.lock.writer import write_lock
 from monorepo.pins import PinnedPackage, open_pins
@@ -32,8 +33,8 @@ from solver.package import Package
 from solver.replay import replay
 from solver.request import Request
 from solver.solution import Solution, Unsolvable
-from solver.universe import PackageIndex, Rejection, Universe, Unreadable, Why, build_universe
-from solver.vanished import Vanished, vanished
+from solver.universe import PackageIndex, Universe, Unreadable, Why, build_universe
+from solver.vanished import vanished
 
 if TYPE_CHECKING:
     from solver.explanation import Explanation
@@ -84,30 +85,17 @@ class NoAnswerError(UnsolvableError):
 
 
 @dataclass(frozen=True, slots=True)
-class Unheard:
-    """A name in mono.toml that no repository has, the nearest names, and the file and line."""
-
-    name: str
-    near: tuple[str, ...]
-    place: str
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
-    """A certified lock, its text, and files to keep beside it by sha256.
+    """A certified lock, its text, files to keep beside it by sha256, and what there is to know of it.
 
-    ``unreadable`` are versions of its packages that were passed over; ``apart`` tells, where some packages
-    have several versions, why one will not do; ``unheard`` are names in mono.toml that no repository has;
-    ``left_out`` is what the roots would need with other variables.
+    ``apart`` tells, where some packages have several versions, why one will not do.
     """
 
     lock: Lock
     text: str
     files: Mapping[str, bytes]
-    unreadable: tuple[Rejection, ...]
+    notices: tuple[Notice, ...] = ()
     apart: NoAnswerError | None = None
-    unheard: tuple[Unheard, ...] = ()
-    left_out: tuple[Vanished, ...] = ()
 
 
 class OpenProject:
@@ -149,24 +137,17 @@ class OpenProject:
         lock = self.known_trees.put_into(composed.lock)
         text = self._checked(lock)
         self.stack.save_cache()
-        unreadable = (
-            rejection
-            for choice in solution.choices
-            for rejection in universe.rejections.get(choice.candidate.name, ())
-            if rejection.why is Why.UNREADABLE
-        )
         apart = None
         if solution.several():
             apart = NoAnswerError(self.project.request, self.index, self.stack.names(), single=True)
-        return Answer(
-            canonical(lock),
-            text,
-            composed.files,
-            tuple(unreadable),
-            apart,
-            tuple(self._unheard()),
-            vanished(self.project.request),
+        notices: tuple[Notice, ...] = (
+            *self.project.notices,
+            *self._passed_over(universe, solution),
+            *self._unheard(),
+            *self._left_out(),
+            *_apart(lock),
         )
+        return Answer(canonical(lock), text, composed.files, notices, apart)
 
     def choose(self, request: Request) -> tuple[Universe, Solution]:
         """What there is to choose for ``request``, the project's own or another, and the best choice.
@@ -205,6 +186,12 @@ class OpenProject:
         other.commits = {**self.commits, setting.name: commit}
         return other
 
+    def _passed_over(self, universe: Universe, solution: Solution) -> Iterator[PassedOver]:
+        for choice in solution.choices:
+            for rejection in universe.rejections.get(choice.candidate.name, ()):
+                if rejection.why is Why.UNREADABLE:
+                    yield PassedOver(rejection.name, str(rejection.version), rejection.detail)
+
     def _unheard(self) -> Iterator[Unheard]:
         """Names in mono.toml that nobody has: they are misspelt more often than not."""
         roots = {root.name for root in self.project.roots}
@@ -214,6 +201,10 @@ class OpenProject:
                 from solver.spelling import nearest
 
                 yield Unheard(name, nearest(name, self.stack.names()), place)
+
+    def _left_out(self) -> Iterator[LeftOut]:
+        for gone in vanished(self.project.request):
+            yield LeftOut(gone.names, gone.variables, gone.place)
 
     def _checked(self, lock: Lock) -> str:
         """The text of a lock; one that breaks the metadata, or that could not be read again, is refused."""
@@ -241,6 +232,13 @@ class OpenProject:
         place = git_location(url)
         assert place is not None
         return self.known_commits.get(url) or self.git.resolve(*place)
+
+
+def _apart(lock: Lock) -> Iterator[Apart]:
+    for name in dict.fromkeys(package.name for package in lock.packages):
+        versions = lock.versions(name)
+        if len(versions) > 1:
+            yield Apart(name, tuple((package.version, package.used_for) for package in versions))
 
 
 class _Index:

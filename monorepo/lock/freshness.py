@@ -13,10 +13,11 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from monorepo import __version__
 from monorepo.lock.format import FILE, FORMAT, REVISION
+from monorepo.lock.notices import Notice, as_rows, of_rows
 from monorepo.lock.trees import text_without_trees
 from monorepo.repository_url import RepositoryKind, RepositorySetting
 from overlays.stores.files import stamp_of, touch
@@ -49,21 +50,28 @@ class Freshness:
 
     def holds(self) -> bool:
         """Whether the project is as it was when `note` was last called."""
+        return self.told() is not None
+
+    def told(self) -> tuple[Notice, ...] | None:
+        """What there was to know of the lock then, where the project is as it was; None where it is not."""
         try:
             note = json.loads(self._file.read_text(encoding="utf-8"))
             touch(self._file)
-            return (
-                note["mono"] == _THIS_MONO
-                and note["opam"] == self._opam_files(note["deep"])
-                and all(self._hash(name) == known for name, known in note["files"].items())
-                and all(_state(place) == stamp for place, stamp in note["archives"])
-                and all(
-                    unchanged(Path(place), {path: _stamp(stamp) for path, stamp in consulted.items()})
-                    for place, consulted in note["folders"]
-                )
-            )
+            return of_rows(note["notices"]) if self._is_as(note) else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return False
+            return None
+
+    def _is_as(self, note: dict[str, Any]) -> bool:
+        return (
+            note["mono"] == _THIS_MONO
+            and note["opam"] == self._opam_files(note["deep"])
+            and all(self._hash(name) == known for name, known in note["files"].items())
+            and all(_state(place) == stamp for place, stamp in note["archives"])
+            and all(
+                unchanged(Path(place), {path: _stamp(stamp) for path, stamp in consulted.items()})
+                for place, consulted in note["folders"]
+            )
+        )
 
     def changed(self) -> tuple[str, ...]:
         """The project's own files that are not as they were when `note` was last called, where it was."""
@@ -97,8 +105,11 @@ class Freshness:
         carried: Iterable[str],
         repositories: Sequence[RepositorySetting],
         stack: RepositoryStack,
+        notices: Sequence[Notice],
     ) -> None:
-        """Remember the state that the lock was made from; ``carried`` are the files kept beside the lock.
+        """Remember the state that the lock was made from, and what there is to know of the lock.
+
+        ``carried`` are the files kept beside it.
 
         A cache that cannot be written is no reason to fail: the next lock takes longer, that is all.
         """
@@ -113,6 +124,7 @@ class Freshness:
                 for setting, repository in zip(repositories, stack.repositories, strict=True)
                 if setting.kind is RepositoryKind.FOLDER
             ],
+            "notices": as_rows(notices),
         }
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from monorepo.bisecting import Change, Culprit, bisect_project
 from monorepo.errors import LockError, RepositoryError, UnsolvableError
 from monorepo.lock.answer import NoAnswerError
 from monorepo.locking import lock_project
+from monorepo.renewal import Renewal
 from monorepo.states import States
 from tests.monorepo.fetch.sources import NoHttp, commit, run_git
 from tests.monorepo.test_locking import Place, library
@@ -63,11 +64,9 @@ class History(Place):
 
     def outcome(self, revision: str) -> dict[str, str] | None:
         """What `mono lock` chooses at a commit, None where there is no answer."""
-        states = States(None, {"test": revision})
+        renewal = Renewal(states=States(None, {"test": revision}))
         try:
-            lock = lock_project(
-                self.project, cache=self.cache, http=NoHttp(), git=self.git, states=states
-            ).lock
+            lock = lock_project(self.project, renewal, cache=self.cache, http=NoHttp(), git=self.git).lock
         except UnsolvableError:
             return None
         return {package.name: package.version for package in lock.packages}

@@ -17,9 +17,12 @@ from monorepo.adapters.git import GitClones
 from monorepo.adapters.http import HttpClient
 from monorepo.errors import LockError, ManifestError, UnsolvableError
 from monorepo.lock.answer import NoAnswerError
+from monorepo.lock.freshness import Freshness
 from monorepo.lock.model import Kind, Lock
+from monorepo.lock.notices import Idle, PassedOver
 from monorepo.lock.reader import load_lock
 from monorepo.locking import CheckReport, LockReport, check_lock, lock_project
+from monorepo.renewal import Renewal
 from overlays.errors import OpamSyntaxError
 from solver.universe import Why
 
@@ -76,7 +79,7 @@ class Place:
     def lock(self, **options: Any) -> LockReport:
         with HttpClient() as http:
             git = GitClones(self.cache)
-            return lock_project(self.project, cache=self.cache, http=http, git=git, **options)
+            return lock_project(self.project, Renewal(**options), cache=self.cache, http=http, git=git)
 
     def check(self) -> CheckReport:
         with HttpClient() as http:
@@ -470,7 +473,34 @@ def test_a_broken_opam_file_is_a_version_less_and_told(place: Place) -> None:
     found = report.lock.package("lib", "host")
     assert found is not None
     assert found.version == "1"
-    assert [(r.name, str(r.version)) for r in report.unreadable] == [("lib", "2")]
+    (notice,) = report.notices
+    assert isinstance(notice, PassedOver) and (notice.name, notice.version) == ("lib", "2")
+
+
+def test_what_there_is_to_know_of_a_lock_is_told_as_long_as_it_is_so(place: Place) -> None:
+    place.publish({"lib.1": library(), "lib.2": "depends: ["})
+    place.root('depends: ["lib" "tools" {?monorepo}]')
+    toml = (place.project / "mono.toml").read_text(encoding="utf-8")
+    place.toml(f'{toml}[solve]\nprovided = ["libb"]\n[targets]\nbuild = ["host", "spt", "hvt"]\n')
+    told = place.lock().notices
+    assert told == place.lock().notices == Freshness(place.project, place.cache).told()
+    assert [notice.code for notice in told] == [
+        "no-unikernel",
+        "unreadable-version",
+        "unknown-name",
+        "variable-without-value",
+    ]
+    assert told[0] == Idle(("hvt", "spt"), "mono.toml:7")
+    place.toml(toml)
+    place.root('depends: ["lib" {= "1"}]')
+    assert [notice.code for notice in place.lock().notices] == ["unreadable-version"]
+
+
+def test_a_target_that_needs_nothing_of_its_own_is_not_idle(place: Place) -> None:
+    toml = (place.project / "mono.toml").read_text(encoding="utf-8")
+    place.toml(f'{toml}[targets]\nbuild = ["host", "linux-musl"]\n')
+    place.root("depends: []")
+    assert place.lock().notices == ()
 
 
 def test_the_same_bytes_whatever_the_hash_seed(place: Place) -> None:

@@ -11,6 +11,7 @@ from monorepo.adapters.git import GitClones
 from monorepo.adapters.http import HttpClient
 from monorepo.errors import LockError, MonoError, UnsolvableError
 from monorepo.lock.reader import load_lock
+from monorepo.renewal import Renewal
 from monorepo.repairing import RepairReport, apply_repair
 from monorepo.states import States
 from tests.monorepo.test_locking import Place, library, source
@@ -25,7 +26,7 @@ def place(tmp_path: Path) -> Place:
 def repair(place: Place, number: int, **options: Any) -> RepairReport:
     with HttpClient() as http:
         git = GitClones(place.cache)
-        return apply_repair(place.project, number, cache=place.cache, http=http, git=git, **options)
+        return apply_repair(place.project, number, Renewal(**options), cache=place.cache, http=http, git=git)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from solver.formula import AllOf, AnyOf, Bound, Constraint, Dependency, Formula, Not, Text, Variable
-from solver.reduction import ANY_VERSION, NOTHING, Every, Reduction, Wanted
+from solver.reduction import (
+    ANY_VERSION,
+    NOTHING,
+    Bounds,
+    Every,
+    EveryBound,
+    Reduction,
+    SomeBound,
+    Wanted,
+    all_of,
+    leaves,
+    simplest,
+)
 from solver.version import Version
 from tests.solver.worlds import dependency
 
@@ -67,3 +81,52 @@ def test_a_bound_is_not_negated_as_filters_are() -> None:
     """Whoever writes formulas turns the relation, as the reader of opam files does."""
     with pytest.raises(TypeError, match="not a filter"):
         Reduction({}).need(Dependency("a", Not(Constraint("=", Text("1")))), "p", ONE)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("written", "simple"),
+    [
+        (">= 5 & <= 5", "= 5"),
+        (">= 5.0 & <= 5.00", "= 5.0"),
+        (">= 3 & > 4 & < 7 & <= 6", "> 4 & <= 6"),
+        (">= 4 | >= 3", ">= 3"),
+        ("= 3 | > 3 & < 5", ">= 3 & < 5"),
+        ("< 3 | > 3", "!= 3"),
+        ("< 3 | > 3 & < 5", "< 5 & != 3"),
+        (">= 3 | < 3", ""),
+        ("< 6 & >= 3", "< 6 & >= 3"),
+        ("= 1 | = 2", "= 1 | = 2"),
+        (">= 6 & < 5", ">= 6 & < 5"),
+    ],
+)
+def test_bounds_are_spelled_in_as_few_words_as_will_do(written: str, simple: str) -> None:
+    bounds = dependency(f"p {written}")
+    told = dependency(f"p {simple}".strip())
+    assert str(Reduction({}).wanted(bounds, "q", ONE)) == str(Reduction({}).wanted(told, "q", ONE))
+
+
+PLAIN = st.builds(
+    Bound, st.sampled_from(("=", "!=", "<", "<=", ">", ">=")), st.sampled_from("2468").map(Version.parse)
+)
+BOUNDS: st.SearchStrategy[Bounds] = st.recursive(
+    PLAIN | st.just(ANY_VERSION),
+    lambda inner: st.lists(inner, min_size=1, max_size=3).flatmap(
+        lambda parts: st.sampled_from((EveryBound(tuple(parts)), SomeBound(tuple(parts))))
+    ),
+)
+
+
+@given(BOUNDS)
+def test_the_simplest_bounds_admit_the_same(bounds: Bounds) -> None:
+    simple = simplest(bounds)
+    for version in map(Version.parse, "123456789"):
+        assert simple.admits(version) is bounds.admits(version)
+    assert len(list(leaves(simple))) <= len(list(leaves(bounds)))
+    assert simplest(simple) == simple
+
+
+def test_bounds_on_one_package_are_joined_and_on_others_are_not() -> None:
+    needs = [Reduction({}).need(dependency(text), "q", ONE) for text in ("a >= 1", "a <= 1", "b")]
+    assert str(all_of(needs[:2])) == 'a {= "1"}'
+    assert str(all_of(needs[:3])) == 'a {>= "1"} & a {<= "1"} & b'
+    assert str(all_of(needs[2:3])) == "b"

@@ -159,6 +159,8 @@ def test_versions_are_told_only_where_they_count() -> None:
         ("< 1", "3 2", "<= 3"),
         ("= 3", "2 1", None),
         ("= 1 | = 2", "2 1", "= 1 | = 2"),
+        (">= 5 & < 4", "5", "= 5"),
+        (">= 6 & != 5 & <= 5", "4 5", ">= 4 & <= 5"),
     ],
 )
 def test_easing(condition: str, versions: str, expected: str | None) -> None:

@@ -13,8 +13,12 @@ from monorepo.cli.output import print_json
 from monorepo.cli.parameters import Assignment, Moment
 from monorepo.cli.settings import Settings, json_option, settings_of
 from monorepo.cli.talk import Talk
+from monorepo.renewal import AS_LOCKED, Renewal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from monorepo.lock.notices import Notice
     from monorepo.locking import LockReport
     from monorepo.ports import Git, Http
     from monorepo.states import ChosenStates, States
@@ -98,9 +102,8 @@ def command(
             if given[option] and given[other]:
                 raise click.UsageError(f"{option} and {other} exclude each other", context)
     settings = settings_of(context)
-    options = LockOptions(
-        upgrade, (*update, *packages), lowest, _states(as_of, revisions, context), number, offline
-    )
+    renewal = Renewal(upgrade, (*update, *packages), lowest, _states(as_of, revisions, context))
+    options = LockOptions(renewal, number, offline)
     if check:
         check_lock(settings, as_json, offline=offline)
         return
@@ -109,10 +112,16 @@ def command(
     if fetch:
         fetch_locked(settings, offline=offline)
     if as_json and report is not None:
+        from monorepo.cli.notices import notice_row
         from monorepo.cli.summary import package_row
 
-        rows = [package_row(package) for package in report.lock.packages]
-        print_json({"changed": report.changed, "packages": rows})
+        print_json(
+            {
+                "changed": report.changed,
+                "warnings": list(map(notice_row, report.notices)),
+                "packages": list(map(package_row, report.lock.packages)),
+            }
+        )
 
 
 _EXCLUDED = {
@@ -123,29 +132,24 @@ _EXCLUDED = {
 
 @dataclass(frozen=True, slots=True)
 class LockOptions:
-    """How to lock: see `monorepo.locking.lock_project`; ``repair`` is one that is made before.
+    """How to lock; ``repair`` is one that is made before, and ``offline`` asks no server."""
 
-    ``offline`` asks no server.
-    """
-
-    upgrade: bool = False
-    update: tuple[str, ...] = ()
-    lowest: bool = False
-    states: States | None = None
+    renewal: Renewal = AS_LOCKED
     repair: int | None = None
     offline: bool = False
 
     def __str__(self) -> str:
         """All but the repair as they are given, each after a blank."""
-        words = ["--upgrade"] if self.upgrade else []
-        words += ["--update", *self.update] if self.update else []
-        words += ["--lowest"] if self.lowest else []
-        if self.states is not None:
+        wished = self.renewal
+        words = ["--upgrade"] if wished.upgrade else []
+        words += ["--update", *wished.update] if wished.update else []
+        words += ["--lowest"] if wished.lowest else []
+        if wished.states is not None:
             from monorepo.moments import moment_text
 
-            as_of = self.states.as_of
+            as_of = wished.states.as_of
             words += [] if as_of is None else ["--as-of", moment_text(as_of).removesuffix("T23:59:59Z")]
-            for name, revision in self.states.revisions.items():
+            for name, revision in wished.states.revisions.items():
                 words += ["--repository", f"{name}={revision}"]
         words += ["--offline"] if self.offline else []
         return "".join(f" {shlex.quote(word)}" for word in words)
@@ -179,12 +183,14 @@ def make_lock(
 
     talk = settings.talk()
     usual = replace(options, offline=False) == _AS_USUAL
-    if usual and not always and Freshness(settings.directory, settings.cache).holds():
+    told = Freshness(settings.directory, settings.cache).told() if usual and not always else None
+    if told is not None:
+        _warn(told, talk)
         talk.say("mono.lock is fresh")
         return None
 
     from monorepo.cli.stopwatch import stopwatch
-    from monorepo.cli.summary import apart_lines, change_lines, left_out_line, lock_summary
+    from monorepo.cli.summary import change_lines, lock_summary
     from monorepo.lock.difference import difference
     from monorepo.locking import lock_project
 
@@ -192,33 +198,16 @@ def make_lock(
     with stopwatch() as seconds, ports as (http, git):
         if options.repair is None:
             report = lock_project(
-                settings.directory,
-                cache=settings.cache,
-                http=http,
-                git=git,
-                upgrade=options.upgrade,
-                update=options.update,
-                lowest=options.lowest,
-                states=options.states,
+                settings.directory, options.renewal, cache=settings.cache, http=http, git=git
             )
         else:
-            report = _repaired(settings, options, options.repair, http, git)
+            report = _repaired(settings, options.repair, options.renewal, http, git)
     if report.states is not None:
         _tell_states(report.states, talk)
     if report.changed and report.before is not None:
         for line in change_lines(difference(report.before, report.lock), brief=not settings.verbose):
             talk.say(f"  {line}")
-    for rejection in report.unreadable:
-        talk.say(
-            f"passed over {rejection.name} {rejection.version}, which cannot be read: {rejection.detail}"
-        )
-    for unheard in report.unheard:
-        meant = f": did you mean {' or '.join(unheard.near)}?" if unheard.near else ""
-        talk.warn(f"{unheard.place}: no repository has a package {unheard.name}{meant}")
-    for left_out in report.left_out:
-        talk.warn(left_out_line(left_out))
-    for line in apart_lines(report.lock):
-        talk.warn(line)
+    _warn(report.notices, talk)
     if report.apart is not None and settings.verbose:
         from monorepo.cli.explanation import derivation
 
@@ -251,25 +240,21 @@ def _tell_states(states: ChosenStates, talk: Talk) -> None:
 
     for name, commit in states.dated.items():
         talk.say(f"repository {name} at {commit.identifier[:12]} of {moment_text(commit.time)}")
-    for name in states.timeless:
-        talk.warn(f'repository "{name}" is not in git and has no older state: it is taken as it is now')
 
 
-def _repaired(settings: Settings, options: LockOptions, number: int, http: Http, git: Git) -> LockReport:
+def _warn(notices: Sequence[Notice], talk: Talk) -> None:
+    if notices:
+        from monorepo.cli.notices import notice_line  # most locks have none
+
+        for notice in notices:
+            talk.warn(notice_line(notice))
+
+
+def _repaired(settings: Settings, number: int, renewal: Renewal, http: Http, git: Git) -> LockReport:
     from monorepo.cli.repairs import in_words
     from monorepo.repairing import apply_repair
 
-    repaired = apply_repair(
-        settings.directory,
-        number,
-        cache=settings.cache,
-        http=http,
-        git=git,
-        upgrade=options.upgrade,
-        update=options.update,
-        lowest=options.lowest,
-        states=options.states,
-    )
+    repaired = apply_repair(settings.directory, number, renewal, cache=settings.cache, http=http, git=git)
     talk = settings.talk()
     for edit in repaired.repair.edits:
         talk.say(f"done: {in_words(edit)}")
