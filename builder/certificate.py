@@ -31,6 +31,19 @@ _RELATIONS: Mapping[str, Callable[[int, int], bool]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where the source of a package is in the project, and where it came from.
+
+    ``checksums`` (``sha256=…``) are of the archive at ``url``; a source in git has a ``commit`` instead.
+    """
+
+    folder: str
+    url: str
+    checksums: tuple[str, ...] = ()
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Package:
     """One package that was locked for a target.
 
@@ -38,6 +51,10 @@ class Package:
         needs: each of them must be met by the packages of the context.
         refuses: none of them may be, by any package but this.
         classes: of which no other package may be.
+        repository: where its opam file came from; None for the project's own and for pins.
+        port_of: the repository in place of whose package it stands.
+        licences: as its opam file writes them.
+        source: None for what is not vendored.
     """
 
     name: str
@@ -45,6 +62,10 @@ class Package:
     needs: tuple[Need, ...] = ()
     refuses: tuple[Need, ...] = ()
     classes: tuple[str, ...] = ()
+    repository: str | None = None
+    port_of: str | None = None
+    licences: tuple[str, ...] = ()
+    source: Source | None = None
 
 
 def refuse_uncertified(packages: Sequence[Package], roots: Sequence[str], asked: Sequence[Need]) -> None:

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from builder.certificate import Need, Package
+from builder.certificate import Need, Package, Source
 from builder.errors import ContextError
 
 FORMAT = "mono-context"
-VERSION = 2
+VERSION = 3
 FILE_NAME = "context.json"
 
 _DEEPEST = 200
@@ -42,6 +42,7 @@ class Toolchain:
         name: the findlib toolchain, None for the host's own compiler.
         ocaml, dune: the numeric versions expected (``5.4.1``), None where any will do.
         packages: opam packages that are expected there and that the sources may link with.
+        linked: those of them that are in every image, as the compiler's own runtime is.
         tools: further programs that must be on PATH.
     """
 
@@ -49,16 +50,21 @@ class Toolchain:
     ocaml: str | None
     dune: str | None
     packages: tuple[str, ...] = ()
+    linked: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Dune:
-    """How dune is called in the project's folder: ``arguments``, then a build folder and a number of jobs."""
+    """How dune is called in the project's folder: ``arguments``, then a build folder and a number of jobs.
+
+    ``docs`` are the arguments that build documentation instead.
+    """
 
     context: str
     workspace: str
     arguments: tuple[str, ...]
+    docs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +146,14 @@ def render(context: Context) -> str:
             "ocaml": context.toolchain.ocaml,
             "dune": context.toolchain.dune,
             "packages": list(context.toolchain.packages),
+            "linked": list(context.toolchain.linked),
             "tools": list(context.toolchain.tools),
         },
         "dune": {
             "context": context.dune.context,
             "workspace": context.dune.workspace,
             "arguments": list(context.dune.arguments),
+            "docs": list(context.dune.docs),
         },
         "environment": dict(context.environment),
         "inputs": {
@@ -166,18 +174,31 @@ def render(context: Context) -> str:
             "home": context.sandbox.home,
         },
         "asked": list(context.asked),
-        "locked": [
-            {
-                "name": package.name,
-                "version": package.version,
-                "needs": list(package.needs),
-                "refuses": list(package.refuses),
-                "classes": list(package.classes),
-            }
-            for package in context.locked
-        ],
+        "locked": [_package_row(package) for package in context.locked],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _package_row(package: Package) -> dict[str, object]:
+    source = package.source
+    return {
+        "name": package.name,
+        "version": package.version,
+        "needs": list(package.needs),
+        "refuses": list(package.refuses),
+        "classes": list(package.classes),
+        "repository": package.repository,
+        "port-of": package.port_of,
+        "licences": list(package.licences),
+        "source": None
+        if source is None
+        else {
+            "folder": source.folder,
+            "url": source.url,
+            "checksums": list(source.checksums),
+            "commit": source.commit,
+        },
+    }
 
 
 def read_context(folder: Path) -> Context:
@@ -239,9 +260,10 @@ def _context(document: _Table) -> Context:
             ocaml=toolchain.optional_text("ocaml"),
             dune=toolchain.optional_text("dune"),
             packages=toolchain.texts("packages"),
+            linked=toolchain.texts("linked"),
             tools=toolchain.texts("tools"),
         ),
-        dune=Dune(dune.text("context"), dune.path("workspace"), dune.texts("arguments")),
+        dune=Dune(dune.text("context"), dune.path("workspace"), dune.texts("arguments"), dune.texts("docs")),
         environment=document.table("environment").pairs(),
         inputs=Inputs(
             files=inputs.table("files").digests(),
@@ -269,14 +291,26 @@ def _check(table: _Table) -> Check:
 
 def _package(table: _Table) -> Package:
     package = Package(
-        table.text("name"),
-        table.text("version"),
-        table.needs("needs"),
-        table.needs("refuses"),
-        table.texts("classes"),
+        name=table.text("name"),
+        version=table.text("version"),
+        needs=table.needs("needs"),
+        refuses=table.needs("refuses"),
+        classes=table.texts("classes"),
+        repository=table.optional_text("repository"),
+        port_of=table.optional_text("port-of"),
+        licences=table.texts("licences"),
+        source=None if table.value("source") is None else _source(table.table("source")),
     )
     table.close()
     return package
+
+
+def _source(table: _Table) -> Source:
+    source = Source(
+        table.path("folder"), table.text("url"), table.texts("checksums"), table.optional_text("commit")
+    )
+    table.close()
+    return source
 
 
 class _Table:

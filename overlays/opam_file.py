@@ -128,7 +128,7 @@ def read_source(section: Fields, subpath: str | None = None) -> Source:
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """What happens to a source between unpacking and building, and what system packages it wants.
+    """What the lock keeps of an opam file beside its `Package`: mostly how its source is prepared.
 
     Args:
         extra_sources: name of the file each becomes, and where it is; in the order of the file.
@@ -136,6 +136,7 @@ class Preparation:
         patches: file and filter of each, in order; None for one that always applies.
         substs: files that are made from those named ``….in``.
         depexts: system packages, the filter under which they are wanted, and its text in opam's usual form.
+        licences: as they are written, mostly in SPDX's notation.
     """
 
     extra_sources: tuple[tuple[str, Source], ...] = ()
@@ -143,10 +144,11 @@ class Preparation:
     patches: tuple[tuple[str, Filter | None], ...] = ()
     substs: tuple[str, ...] = ()
     depexts: tuple[tuple[tuple[str, ...], Filter | None, str], ...] = ()
+    licences: tuple[str, ...] = ()
 
 
 def read_preparation(file: OpamFile) -> Preparation:
-    """What the lock keeps of a file beside its `Package`.
+    """The `Preparation` that a file describes.
 
     Raises:
         OpamSyntaxError: one of these fields is malformed.
@@ -157,6 +159,7 @@ def read_preparation(file: OpamFile) -> Preparation:
         file.read("patches", _read_patches) or (),
         file.strings("substs"),
         file.read("depexts", _read_depexts) or (),
+        file.strings("license"),
     )
 
 

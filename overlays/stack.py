@@ -51,6 +51,12 @@ class RepositoryStack:
         own, repository = self._which(name, version)
         return repository.extra_file(name, own, file)
 
+    def beneath(self, name: str, repository: str) -> str | None:
+        """The next repository after ``repository`` that has packages of that name too, None without one."""
+        names = [each.name for each in self.repositories]
+        further_down = self.repositories[names.index(repository) + 1 :]
+        return next((each.name for each in further_down if each.versions(name)), None)
+
     def save_cache(self) -> None:
         """Keep what was parsed for the next time, in the caches the repositories were opened with."""
         for repository in self.repositories:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from builder.context import Check, Context, Dune, Inputs, Project, Sandbox, Toolchain, render
 from builder.digest import bytes_digest
-from monorepo.contexts.statement import state_packages
+from monorepo.contexts.statement import place_in_duniverse, state_packages
 from monorepo.contexts.workspace import render_workspace, workspace_language
 from monorepo.duniverse import DUNIVERSE
 from monorepo.lock.model import Kind, Lock
@@ -68,7 +68,7 @@ def _inputs(lock: Lock, target: Target, files: Mapping[str, str], folders: Mappi
         f"{DUNIVERSE}/{s.directory}" for s in lock.sources if s.targets and target.name not in s.targets
     }
     for path, digest in folders.items():
-        place = f"{DUNIVERSE}/{path.removeprefix(f'{DUNIVERSE}/').removeprefix('.')}"
+        place = place_in_duniverse(path.removeprefix(f"{DUNIVERSE}/"))
         if path in foreign:
             hidden.append(path)
             continue
@@ -103,9 +103,15 @@ def _context(lock: Lock, target: Target, workspace: str, inputs: Inputs) -> Cont
             ocaml=_locked_ocaml(lock, target.name),
             dune=None if dune is None else _numeric(dune.text),
             packages=_installed(lock, target),
+            linked=_in_every_image(lock, target),
             tools=target.tools,
         ),
-        dune=Dune(target.context, workspace, _dune_arguments(target, workspace, roots)),
+        dune=Dune(
+            target.context,
+            workspace,
+            _dune_arguments(workspace, *_wanted(target, roots)),
+            _dune_arguments(workspace, "@doc"),
+        ),
         environment=_ENVIRONMENT,
         inputs=inputs,
         artefacts=tuple(glob.replace("%{context}", target.context) for glob in target.artefacts),
@@ -116,9 +122,13 @@ def _context(lock: Lock, target: Target, workspace: str, inputs: Inputs) -> Cont
     )
 
 
-def _dune_arguments(target: Target, workspace: str, roots: tuple[str, ...]) -> tuple[str, ...]:
-    """What dune is called with; of the tree's packages only the roots, which are locked, are installed."""
+def _wanted(target: Target, roots: tuple[str, ...]) -> tuple[str, ...]:
+    """What dune is to build; of the tree's packages only the roots, which are locked, are installed."""
     restriction = ("--only-packages", ",".join(roots)) if "@install" in target.build and roots else ()
+    return (*restriction, *(part.replace("%{context}", target.context) for part in target.build))
+
+
+def _dune_arguments(workspace: str, *wanted: str) -> tuple[str, ...]:
     return (
         "build",
         "--root",
@@ -129,8 +139,7 @@ def _dune_arguments(target: Target, workspace: str, roots: tuple[str, ...]) -> t
         "release",
         "--no-config",
         "--disable-promotion",
-        *restriction,
-        *(part.replace("%{context}", target.context) for part in target.build),
+        *wanted,
     )
 
 
@@ -142,6 +151,18 @@ def _installed(lock: Lock, target: Target) -> tuple[str, ...]:
     """Names of the packages that are outside the sources: provided, virtual, or the compiler's."""
     inside = (Kind.VENDORED, Kind.ROOT)
     return tuple(sorted(p.name for p in lock.packages if p.kind not in inside and target.name in p.used_for))
+
+
+def _in_every_image(lock: Lock, target: Target) -> tuple[str, ...]:
+    """Names of the packages whose code no library asks for: the compiler, and what the target adds."""
+    return tuple(
+        sorted(
+            package.name
+            for package in lock.packages
+            if target.name in package.used_for
+            and ("compiler" in package.flags or package.name in target.provided)
+        )
+    )
 
 
 def _locked_ocaml(lock: Lock, target: str) -> str | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from builder.certificate import Need as StatedNeed
-from builder.certificate import Package
+from builder.certificate import Package, Source
+from monorepo.duniverse import DUNIVERSE
 from monorepo.lock.itself import asked_for, package_of, platform_of
-from monorepo.lock.model import Kind, Lock, LockedPackage
+from monorepo.lock.model import Kind, Lock, LockedPackage, LockedSource
 from monorepo.targets.definition import Target
 from solver.reduction import (
     NOTHING,
@@ -29,8 +30,15 @@ def state_packages(lock: Lock, target: Target) -> tuple[tuple[Package, ...], tup
     """The packages of ``lock`` for ``target``, filters decided, and what was asked for beside the roots."""
     platform = platform_of(target)
     reductions = {own: Reduction(package_variables(platform, own=own)) for own in (True, False)}
+    sources = {
+        (name, source.directory): _source(source) for source in lock.sources for name in source.packages
+    }
     packages = tuple(
-        _state(locked, reductions[locked.kind is Kind.ROOT or locked.repository is None])
+        _state(
+            locked,
+            reductions[locked.kind is Kind.ROOT or locked.repository is None],
+            sources.get((locked.name, locked.directory or "")),
+        )
         for locked in lock.packages
         if target.name in locked.used_for
     )
@@ -42,7 +50,16 @@ def state_packages(lock: Lock, target: Target) -> tuple[tuple[Package, ...], tup
     return packages, tuple(map(_stated_need, asked))
 
 
-def _state(locked: LockedPackage, reduction: Reduction) -> Package:
+def _source(source: LockedSource) -> Source:
+    return Source(place_in_duniverse(source.directory), source.url, source.checksums, source.commit)
+
+
+def place_in_duniverse(directory: str) -> str:
+    """Where dune sees a directory of duniverse/: the first dot of one that it passes over is taken away."""
+    return f"{DUNIVERSE}/{directory.removeprefix('.')}"
+
+
+def _state(locked: LockedPackage, reduction: Reduction, source: Source | None) -> Package:
     package = package_of(locked)
     need = reduction.need(package.depends, package.name, package.version)
     refused = (reduction.wanted(conflict, package.name, package.version) for conflict in package.conflicts)
@@ -52,6 +69,10 @@ def _state(locked: LockedPackage, reduction: Reduction) -> Package:
         needs=tuple(map(_stated_need, () if need == NOTHING else conjuncts(need))),
         refuses=tuple(_stated_need(wanted) for wanted in refused if wanted is not None),
         classes=locked.conflict_class,
+        repository=locked.repository,
+        port_of=locked.port_of,
+        licences=locked.licences,
+        source=source,
     )
 
 

@@ -51,8 +51,10 @@ class LockedPackage:
             dependencies and what these need.
         dependencies: names of packages of this lock, as solved, on any target.
         repository: None for roots and pins.
+        port_of: a repository further down that has packages of this name too, in whose place it stands.
         directory: the folder of a vendored package below duniverse/.
         metadata: ``sha256:`` and the hash of its opam file.
+        licences: as its opam file writes them, mostly in SPDX's notation.
         depends: what its opam file says, each part that must hold, in mono's notation (`overlays.notation`);
             ``conflicts`` and ``available`` likewise.
     """
@@ -65,7 +67,9 @@ class LockedPackage:
     host_for: tuple[str, ...] = ()
     dependencies: tuple[str, ...] = ()
     repository: str | None = None
+    port_of: str | None = None
     metadata: str = ""
+    licences: tuple[str, ...] = ()
     directory: str | None = None
     flags: tuple[str, ...] = ()
     depends: tuple[str, ...] = ()

@@ -152,7 +152,8 @@ class _Reader:
         self._only(
             table,
             *("name", "version", "kind", "reason", "targets", "host-for", "dependencies", "repository"),
-            *("metadata", "directory", "flags", "depends", "conflicts", "conflict-class", "available"),
+            *("port-of", "metadata", "licences", "directory", "flags", "depends", "conflicts"),
+            *("conflict-class", "available"),
         )
         return LockedPackage(
             name=table.text("name"),
@@ -163,7 +164,9 @@ class _Reader:
             host_for=table.texts("host-for"),
             dependencies=table.texts("dependencies"),
             repository=table.text_or_none("repository"),
+            port_of=table.text_or_none("port-of"),
             metadata=_matching(_DIGEST, table, "metadata", "a digest") if "metadata" in table else "",
+            licences=table.texts("licences"),
             directory=_directory(table) if "directory" in table else None,
             flags=table.texts("flags"),
             depends=table.texts("depends"),
@@ -251,8 +254,9 @@ class _Whole:
             self._known((*here, "dependencies"), package.dependencies, kinds, "package")
             self._known((*here, "targets"), package.targets, targets, "target")
             self._known((*here, "host-for"), package.host_for, targets, "target")
-            if package.repository is not None and package.repository not in repositories:
-                self._refuse((*here, "repository"), f"{package.repository} is no repository of this lock")
+            for key, repository in (("repository", package.repository), ("port-of", package.port_of)):
+                if repository is not None and repository not in repositories:
+                    self._refuse((*here, key), f"{repository} is no repository of this lock")
             if (package.kind is Kind.ROOT) != (package.name in lock.roots):
                 self._refuse((*here, "name"), f"{package.name} is a root and is not: kind and roots disagree")
             if package.kind is not Kind.VENDORED:

@@ -39,12 +39,18 @@ class Metadata:
         self._preparations: dict[str, Preparation] = {}
 
     def preparation(self, package: Package) -> Preparation:
-        """How the source of ``package`` is prepared, and what it wants of the system."""
+        """How the source of ``package`` is prepared, what it wants of the system, and its licences."""
         known = self._preparations.get(package.identity)
         if known is None:
             file = self._own.get(package.name) or self._stack.opam_file(package.name, package.version)
             known = self._preparations[package.identity] = read_preparation(file)
         return known
+
+    def port_of(self, package: Package) -> str | None:
+        """The repository in place of whose packages of this name ``package`` stands."""
+        if package.repository is None:
+            return None
+        return self._stack.beneath(package.name, package.repository)
 
     def extra_file(self, package: Package, name: str) -> bytes:
         """A file that the repository of ``package`` carries for it.

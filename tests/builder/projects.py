@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from builder.certificate import Package
+from builder.certificate import Package, Source
 from builder.context import Context, Dune, Inputs, Project, Sandbox, Toolchain, render
 from builder.digest import file_digest, tree_digest
 
@@ -44,6 +44,8 @@ SOURCES = {
     "contexts/host/dune-workspace": WORKSPACE,
 }
 
+SOURCE = Source("duniverse/greet", "https://example.org/greet-1.0.tbz", (f"sha256={'5' * 64}",))
+
 
 def write_files(folder: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
@@ -77,6 +79,10 @@ def make_context(folder: Path) -> Context:
                 *("build", "--root", ".", "--workspace", "contexts/host/dune-workspace"),
                 *("--profile", "release", "--disable-promotion", "--only-packages", "hello", "@install"),
             ),
+            docs=(
+                *("build", "--root", ".", "--workspace", "contexts/host/dune-workspace"),
+                *("--profile", "release", "--disable-promotion", "@doc"),
+            ),
         ),
         environment=(
             ("DUNE_CACHE", "disabled"),
@@ -95,7 +101,10 @@ def make_context(folder: Path) -> Context:
         artefacts=("install/default/bin/*",),
         checks=(),
         sandbox=Sandbox("/mono/sources", "/mono/build", "/mono/home"),
-        locked=(Package("hello", "dev", ({"package": "greet"},)), Package("greet", "1.0")),
+        locked=(
+            Package("greet", "1.0", repository="test", licences=("ISC",), source=SOURCE),
+            Package("hello", "dev", ({"package": "greet"},)),
+        ),
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builder.certificate import Package
+from builder.certificate import Package, Source
 from builder.context import (
     Check,
     Context,
@@ -65,13 +65,26 @@ NEED = st.recursive(
 )
 NEEDS = st.lists(NEED, max_size=2).map(tuple)
 
+PACKAGE = st.builds(
+    Package,
+    name=WORD,
+    version=WORD,
+    needs=NEEDS,
+    refuses=NEEDS,
+    classes=words(),
+    repository=st.none() | WORD,
+    port_of=st.none() | WORD,
+    licences=words(),
+    source=st.none() | st.builds(Source, PATHS, WORD, words(), st.none() | WORD),
+)
+
 CONTEXTS = st.builds(
     Context,
     project=st.builds(Project, name=WORD, folder=st.just("../.."), packages=words(NAME)),
     target=NAME,
     description=WORD,
-    toolchain=st.builds(Toolchain, st.none() | NAME, VERSION, VERSION, words(NAME), words(NAME)),
-    dune=st.builds(Dune, context=NAME, workspace=PATHS, arguments=words()),
+    toolchain=st.builds(Toolchain, st.none() | NAME, VERSION, VERSION, words(NAME), words(NAME), words(NAME)),
+    dune=st.builds(Dune, context=NAME, workspace=PATHS, arguments=words(), docs=words()),
     environment=pairs(st.text("ABC_", min_size=1, max_size=5), WORD),
     inputs=st.builds(
         Inputs,
@@ -84,12 +97,12 @@ CONTEXTS = st.builds(
     artefacts=st.lists(PATHS, min_size=1, max_size=3).map(tuple),
     checks=st.lists(st.builds(Check, NAME, words(), WORD), max_size=2).map(tuple),
     sandbox=st.builds(Sandbox, PLACE, PLACE, PLACE),
-    locked=st.lists(st.builds(Package, WORD, WORD, NEEDS, NEEDS, words()), max_size=2).map(tuple),
+    locked=st.lists(PACKAGE, max_size=2).map(tuple),
     asked=NEEDS,
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(CONTEXTS)
 def test_what_is_written_is_read_back(context: Context) -> None:
     text = render(context)
@@ -100,13 +113,15 @@ def test_what_is_written_is_read_back(context: Context) -> None:
 def _set(document: dict[str, Any], path: str, value: object) -> None:
     *folders, last = path.split("/")
     for folder in folders:
-        document = document[folder]
+        document = document[int(folder) if isinstance(document, list) else folder]
     document[last] = value
 
 
 DAMAGES: dict[str, tuple[str, object, str]] = {
     "another format": ("format", "other", "not a context"),
-    "another version": ("version", 1, "version 1 of the format; this builder reads 2"),
+    "another version": ("version", 2, "version 2 of the format; this builder reads 3"),
+    "a source outside": ("locked/0/source/folder", "/etc", "not a path below"),
+    "an unknown key of a source": ("locked/0/source/speed", 3, 'unknown key "speed"'),
     "an unknown key": ("speed", 3, 'unknown key "speed"'),
     "an unknown key below": ("dune/speed", 3, 'unknown key "speed"'),
     "a number for a text": ("target/name", 3, "must be a text, not 3"),

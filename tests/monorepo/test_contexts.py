@@ -50,9 +50,15 @@ def make_lock(targets: tuple[Target, ...], *, ocaml: str = "5.4.1", dune: str | 
     )
     targets = tuple(replace(target, requires=()) for target in targets)  # of unikernels alone
     packages = [
-        LockedPackage("greet", "1.0", Kind.VENDORED, "", names, directory="greet"),
+        LockedPackage(
+            *("greet", "1.0", Kind.VENDORED, "", names),
+            repository="overlay",
+            port_of="opam",
+            licences=("ISC", "MIT"),
+            directory="greet",
+        ),
         LockedPackage("hello", "dev", Kind.ROOT, "", names, dependencies=("greet",), depends=needs),
-        LockedPackage("ocaml", ocaml, Kind.COMPILER, "", names),
+        LockedPackage("ocaml", ocaml, Kind.COMPILER, "", names, flags=("compiler",)),
         LockedPackage("ocamlfind", "1.9.8", Kind.PROVIDED, "", names),
     ]
     if dune is not None:

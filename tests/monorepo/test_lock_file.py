@@ -77,7 +77,7 @@ def test_the_format_is_what_it_was() -> None:
 
 def test_a_lock_of_the_first_revision_is_read() -> None:
     text = GOLDEN.read_text(encoding="utf-8")
-    first = text_without_trees(text.encode()).decode().replace("revision = 1\n", "revision = 0\n")
+    first = text_without_trees(text.encode()).decode().replace("revision = 2\n", "revision = 0\n")
     assert read_lock(first, FILE) == without_trees(read_lock(text, FILE))
 
 
@@ -116,6 +116,7 @@ DAMAGE: list[tuple[str, Callable[[dict[str, Any]], object], str]] = [
     ("unknown target", lambda d: package(d, "lwt").update(targets=["xen"]), "xen is no target of this lock"),
     ("no target", lambda d: [package(d, "lwt").pop(key) for key in ("targets", "host-for")], "lwt is for no target"),
     ("unknown repository", lambda d: package(d, "lwt").update(repository="x"), "x is no repository of this lock"),
+    ("unknown repository beneath", lambda d: package(d, "lwt").update({"port-of": "x"}), "x is no repository of this lock"),
     ("twice", lambda d: d["packages"].append(package(d, "lwt")), "lwt is there twice for host"),
     ("no directory", lambda d: package(d, "lwt").pop("directory"), "lwt is vendored, but has no directory"),
     ("no source", lambda d: package(d, "lwt").update(directory="other"), "lwt is vendored, but has no source"),
@@ -160,7 +161,7 @@ def test_an_unknown_format_is_refused_with_what_to_do() -> None:
 
 def test_a_later_revision_is_read_and_its_new_keys_passed_over() -> None:
     text = GOLDEN.read_text(encoding="utf-8")
-    later = text.replace("revision = 1\n", 'revision = 7\nnew-key = "x"\n')
+    later = text.replace("revision = 2\n", 'revision = 7\nnew-key = "x"\n')
     assert later != text
     assert read_lock(later, FILE) == read_lock(text, FILE)
 

@@ -99,6 +99,23 @@ def kinds(lock: Lock) -> dict[str, Kind]:
     return {package.name: package.kind for package in lock.packages}
 
 
+def test_the_lock_says_what_a_package_is_a_port_of_and_its_licences(place: Place) -> None:
+    toml = (
+        '[[repositories]]\nname = "ports"\nurl = "../ports"\n\n' + (place.project / "mono.toml").read_text()
+    )
+    place.toml(toml)
+    place.publish({"lib.1": 'license: ["ISC" "MIT"]\n' + library(), "plain.1": library(file="plain.tbz")})
+    (place.repository.parent / "ports/packages/lib/lib.1+dune").mkdir(parents=True)
+    ported = f'opam-version: "2.0"\nlicense: "ISC"\n{library()}\n'
+    (place.repository.parent / "ports/packages/lib/lib.1+dune/opam").write_text(ported, encoding="utf-8")
+    place.root('license: "LGPL-2.1-only WITH OCaml-LGPL-linking-exception"\ndepends: ["lib" "plain" "dune"]')
+    lock = place.lock().lock
+    told = {p.name: (p.version, p.repository, p.port_of, p.licences) for p in lock.packages}
+    assert told["lib"] == ("1+dune", "ports", "test", ("ISC",))
+    assert told["plain"] == ("1", "test", None, ())
+    assert told["app"] == ("dev", None, None, ("LGPL-2.1-only WITH OCaml-LGPL-linking-exception",))
+
+
 def test_the_lock_says_where_software_heritage_is_asked_and_for_what(place: Place) -> None:
     swhid = f"swh:1:dir:{'a' * 40}"
     url = f'url {{ src: "https://h/l.tbz" checksum: "md5={"0" * 32}" swhid: "{swhid}" }}'

@@ -91,6 +91,7 @@ def test_the_preparation_of_a_source() -> None:
         patches=(("one.patch", None), ("two.patch", Comparison(Variable("os"), "=", Text("macos")))),
         substs=("config.ml",),
         depexts=(debian, macos, everywhere),
+        licences=("ISC", "MIT"),
     )
     assert (debian[0], debian[2]) == (
         ("libfoo-dev", "pkg-config"),

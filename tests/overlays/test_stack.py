@@ -56,6 +56,13 @@ def test_versions_newest_first_and_the_first_repository_wins(stack: RepositorySt
     assert stack.extra_file("a", "2", "x") == b"first"
 
 
+def test_which_repository_is_beneath(stack: RepositoryStack) -> None:
+    assert stack.beneath("a", "first") == "second"
+    assert stack.beneath("a", "second") is None
+    assert stack.beneath("b", "first") == "second"
+    assert stack.beneath("nobody's", "first") is None
+
+
 def test_versions_that_opam_does_not_order_are_one(stack: RepositoryStack) -> None:
     assert listed(stack, "b") == [("1.0", "second")]
     assert stack.package("b", "1.00") is stack.package("b", "1.0")
