@@ -18,7 +18,7 @@ FILES_FOLDER = "mono.lock.files"
 """Beside the lock: what repositories themselves carry for a package, each file named by its sha256."""
 
 FORMAT = 2
-REVISION = 1
+REVISION = 2
 READABLE = ">=2,<3"
 """``format.revision`` that this mono reads, as a PEP 440 range."""
 
