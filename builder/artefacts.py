@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.context import Check, Context
+from builder.context import Check, Companion, Context, Step
 from builder.digest import file_digest
 from builder.errors import ArtefactError, ToolError
 from builder.processes import run
@@ -21,7 +22,10 @@ _BUILD_ID = ".note.gnu.build-id"
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """A finished file: its name, place, where below dune's build folder it came from, bytes and hash."""
+    """A finished file: its name, place, where below dune's build folder it came from, bytes and hash.
+
+    What a step made of another, or what accompanies it, came from where that did.
+    """
 
     name: str
     path: Path
@@ -31,36 +35,57 @@ class Artefact:
 
 
 def take_artefacts(
-    context: Context, installation: Installation, build_folder: Path, folder: Path, *, stripped: bool
+    context: Context,
+    installation: Installation,
+    project: Path,
+    build_folder: Path,
+    folder: Path,
+    *,
+    stripped: bool,
 ) -> tuple[Artefact, ...]:
     """Copy every artefact that the context expects into ``folder``, made anew, and check each copy.
 
     With ``stripped``, debug information and the linker's build id, which tell where a file was built, are
-    removed from executables.
+    removed from executables. Beside each comes what the context's steps make of it, and its companions, some
+    of which are files of ``project``.
 
     Raises:
-        ArtefactError: a glob matches nothing, two artefacts have one name, or a check fails.
+        ArtefactError: a glob matches nothing, two artefacts have one name, or a check or a step fails.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    taken: dict[str, Path] = {}
-    for glob in context.artefacts:
-        for source in _matches(glob, build_folder, context):
-            if taken.setdefault(source.name, source) != source:
-                raise ArtefactError("two artefacts have this name", place=source.name)
     environment = {**dict(context.environment), "PATH": installation.search_path}
-    artefacts: list[Artefact] = []
-    for name, source in sorted(taken.items()):
-        path = folder / name
+    made: list[tuple[Path, Path]] = []
+    sources = {source for glob in context.artefacts for source in _matches(glob, build_folder, context)}
+    for source in sorted(sources):
+        path = _new(folder, source.name)
         shutil.copyfile(source, path)
         path.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
         if stripped:
             _strip(path, installation.strip, environment)
         for check in context.checks:
             _ask(check, path, environment)
-        relative = source.relative_to(build_folder).as_posix()
-        artefacts.append(Artefact(name, path, relative, path.stat().st_size, file_digest(path)))
-    return tuple(artefacts)
+        made.append((path, source))
+    for path, source in tuple(made):
+        made += [(_take(step, path, environment), source) for step in context.steps]
+        made += [(_accompany(companion, path, project), source) for companion in context.companions]
+    return tuple(
+        Artefact(
+            path.name,
+            path,
+            source.relative_to(build_folder).as_posix(),
+            path.stat().st_size,
+            file_digest(path),
+        )
+        for path, source in sorted(made)
+    )
+
+
+def _new(folder: Path, name: str) -> Path:
+    """The place for a file of that name, which nothing has yet."""
+    if (folder / name).exists():
+        raise ArtefactError("two artefacts have this name", place=name)
+    return folder / name
 
 
 def _matches(glob: str, build_folder: Path, context: Context) -> Iterator[Path]:
@@ -120,3 +145,44 @@ def _ask(check: Check, path: Path, environment: Mapping[str, str]) -> None:
             place=path.name,
             details=tuple(completed.output.splitlines()[:5]) or (f"exit status {completed.status}",),
         )
+
+
+def _take(step: Step, artefact: Path, environment: Mapping[str, str]) -> Path:
+    """The file that a step makes of an artefact."""
+    output = _new(artefact.parent, _named(step.output, artefact))
+    replaced = {"%{artefact}": str(artefact), "%{output}": str(output), "%{name}": artefact.stem}
+    arguments = tuple(_filled(argument, replaced) for argument in step.arguments)
+    completed = run((step.tool, *arguments), folder=artefact.parent, environment=environment)
+    if completed.status != 0 or not output.is_file():
+        raise ArtefactError(
+            f"`{step.tool} {' '.join(step.arguments)}` does not make {output.name} of it",
+            place=artefact.name,
+            details=tuple(completed.output.splitlines()[:5]) or (f"exit status {completed.status}",),
+        )
+    return output
+
+
+def _accompany(companion: Companion, artefact: Path, project: Path) -> Path:
+    """The companion of an artefact, written or copied."""
+    path = _new(artefact.parent, _named(companion.name, artefact))
+    if companion.file is None:
+        replaced = {"%{name}": artefact.stem, "%{artefact}": artefact.name}
+        path.write_text(_filled(companion.text, replaced), encoding="utf-8", newline="")
+    else:
+        try:
+            shutil.copyfile(project / companion.file, path)
+        except OSError as error:
+            raise ArtefactError(
+                f"cannot be copied ({error.strerror}), but goes with {artefact.name}", place=companion.file
+            ) from error
+    path.chmod(0o644)
+    return path
+
+
+def _named(name: str, artefact: Path) -> str:
+    return name.replace("%{name}", artefact.stem)
+
+
+def _filled(text: str, replaced: Mapping[str, str]) -> str:
+    """``text`` with each place in it replaced at once: what is put in is left as it is."""
+    return re.sub("|".join(map(re.escape, replaced)), lambda place: replaced[place[0]], text)

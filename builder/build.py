@@ -138,7 +138,12 @@ def build_once(
     _refuse_libraries_from_outside(context, room)
     watch.lap("dune")
     artefacts = take_artefacts(
-        context, installation, room.build_folder, work / ARTEFACTS, stripped=prepared.bubblewrap is None
+        context,
+        installation,
+        project,
+        room.build_folder,
+        work / ARTEFACTS,
+        stripped=prepared.bubblewrap is None,
     )
     watch.lap("artefacts")
     return Built(artefacts, watch.laps)

@@ -100,6 +100,32 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """``tool arguments`` makes the file ``output`` of each artefact that dune built.
+
+    ``%{artefact}`` and ``%{output}`` are replaced by their paths, ``%{name}`` by the artefact's name without
+    its ending.
+    """
+
+    tool: str
+    arguments: tuple[str, ...]
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """A file that goes with each artefact that dune built: ``text``, or a copy of ``file`` of the project.
+
+    ``%{name}`` in ``name`` and ``text`` is replaced by the artefact's name without its ending, and
+    ``%{artefact}`` in ``text`` by the whole of it.
+    """
+
+    name: str
+    text: str = ""
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Sandbox:
     """The fixed places that sources, build folder and home have in a sandbox, so that no other path leaks."""
 
@@ -128,6 +154,8 @@ class Context:
     sandbox: Sandbox
     locked: tuple[Package, ...]
     asked: tuple[Need, ...] = ()
+    steps: tuple[Step, ...] = ()
+    companions: tuple[Companion, ...] = ()
 
 
 def render(context: Context) -> str:
@@ -168,6 +196,13 @@ def render(context: Context) -> str:
             {"tool": check.tool, "arguments": list(check.arguments), "expected": check.expected}
             for check in context.checks
         ],
+        "steps": [
+            {"tool": step.tool, "arguments": list(step.arguments), "output": step.output}
+            for step in context.steps
+        ],
+        "companions": [
+            {"name": companion.name, **_content_of(companion)} for companion in context.companions
+        ],
         "sandbox": {
             "sources": context.sandbox.sources,
             "build": context.sandbox.build,
@@ -199,6 +234,10 @@ def _package_row(package: Package) -> dict[str, object]:
             "commit": source.commit,
         },
     }
+
+
+def _content_of(companion: Companion) -> dict[str, str]:
+    return {"text": companion.text} if companion.file is None else {"file": companion.file}
 
 
 def read_context(folder: Path) -> Context:
@@ -277,6 +316,8 @@ def _context(document: _Table) -> Context:
         sandbox=Sandbox(sandbox.place("sources"), sandbox.place("build"), sandbox.place("home")),
         locked=tuple(_package(table) for table in document.tables("locked")),
         asked=document.needs("asked"),
+        steps=tuple(_step(table) for table in document.tables("steps")),
+        companions=tuple(_companion(table) for table in document.tables("companions")),
     )
     for table in (project, target, toolchain, dune, inputs, sandbox):
         table.close()
@@ -287,6 +328,20 @@ def _check(table: _Table) -> Check:
     check = Check(table.text("tool"), table.texts("arguments"), table.text("expected"))
     table.close()
     return check
+
+
+def _step(table: _Table) -> Step:
+    step = Step(table.text("tool"), table.texts("arguments"), table.name("output"))
+    table.close()
+    return step
+
+
+def _companion(table: _Table) -> Companion:
+    name = table.name("name")
+    copied = "file" in table.taken()
+    companion = Companion(name, file=table.path("file")) if copied else Companion(name, table.text("text"))
+    table.close()
+    return companion
 
 
 def _package(table: _Table) -> Package:
@@ -346,6 +401,13 @@ class _Table:
 
     def path(self, key: str) -> str:
         return self._as_path(self.text(key), key)
+
+    def name(self, key: str) -> str:
+        """The name of a file, without a folder."""
+        text = self.path(key)
+        if "/" in text:
+            raise ContextError(f'"{text}" is not the name of a file', place=self._at(key), hint=_HINT)
+        return text
 
     def paths(self, key: str) -> tuple[str, ...]:
         return tuple(self._as_path(text, key) for text in self.texts(key))

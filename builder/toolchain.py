@@ -76,6 +76,7 @@ def find_installation(context: Context, environment: Mapping[str, str]) -> Insta
         tools.append(search.tool("ocamlfind"))  # older dunes ask it where the host's libraries are
     tools += [search.tool(name) for name in context.toolchain.tools]
     tools += [search.tool(check.tool) for check in context.checks]
+    tools += [search.tool(step.tool) for step in context.steps]
     return Installation(
         tools=tuple(sorted({tool.name: tool for tool in tools}.values(), key=lambda tool: tool.name)),
         libraries=tuple(sorted({_library(compiler) for compiler in compilers})),

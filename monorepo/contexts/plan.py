@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from builder.context import Check, Context, Dune, Inputs, Project, Sandbox, Toolchain, render
+from builder.context import Context, Dune, Inputs, Project, Sandbox, Toolchain, render
 from builder.digest import bytes_digest
 from monorepo.contexts.statement import place_in_duniverse, state_packages
 from monorepo.contexts.workspace import render_workspace, workspace_language
@@ -115,7 +115,9 @@ def _context(lock: Lock, target: Target, workspace: str, inputs: Inputs) -> Cont
         environment=_ENVIRONMENT,
         inputs=inputs,
         artefacts=tuple(glob.replace("%{context}", target.context) for glob in target.artefacts),
-        checks=tuple(Check(check.tool, check.arguments, check.expected) for check in target.checks),
+        checks=target.checks,
+        steps=target.steps,
+        companions=target.companions,
         sandbox=_SANDBOX,
         locked=packages,
         asked=asked,

@@ -52,7 +52,7 @@ def render_editor_workspace(targets: Iterable[Target], language: tuple[int, int]
     every = tuple(targets)
     contexts = ["(context (default))"]
     if every and all(_is_cross(target) for target in every):
-        contexts.append(_cross_context(every[0], ["(merlin)"]))
+        contexts.append(_cross_context(every[0], []))
     return _file("for editors; delete this line to keep your own.", language, contexts)
 
 
@@ -76,13 +76,14 @@ def _contexts(target: Target, language: tuple[int, int]) -> list[str]:
     return ["(context (default))", _cross_context(target, fields)]
 
 
-def _cross_context(target: Target, further: list[str]) -> str:
+def _cross_context(target: Target, flags: list[str]) -> str:
     fields = [f"(name {target.context})", "(host default)"]
     if target.toolchain is not None:
         fields.append(f"(toolchain {target.toolchain})")
+    fields.append("(merlin)")
     if target.disable_dynamic_archives:
         fields.append("(disable_dynamically_linked_foreign_archives true)")
-    return _stanza("(default", fields + further)
+    return _stanza("(default", fields + flags)
 
 
 def _stanza(head: str, fields: list[str]) -> str:

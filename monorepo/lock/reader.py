@@ -21,7 +21,7 @@ from monorepo.lock.model import (
     Substitution,
     SystemPackages,
 )
-from monorepo.targets.definition import Check, Target
+from monorepo.targets.definition import Check, Companion, Step, Target
 
 _CHECKSUM = re.compile(r"md5=[0-9a-f]{32}|sha256=[0-9a-f]{64}|sha512=[0-9a-f]{128}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -125,7 +125,8 @@ class _Reader:
         self._only(
             table,
             *("name", "description", "context", "toolchain", "requires", "provided", "link-flags", "c-flags"),
-            *("disable-dynamic-archives", "build", "artefacts", "tools", "variables", "checks"),
+            *("disable-dynamic-archives", "build", "artefacts", "tools", "variables", "checks", "steps"),
+            "companions",
         )
         return Target(
             name=table.text("name"),
@@ -141,12 +142,23 @@ class _Reader:
             build=table.texts("build"),
             artefacts=table.texts("artefacts"),
             checks=tuple(self._check(check) for check in table.tables("checks")),
+            steps=tuple(self._step(step) for step in table.tables("steps")),
+            companions=tuple(self._companion(companion) for companion in table.tables("companions")),
             tools=table.texts("tools"),
         )
 
     def _check(self, table: Table) -> Check:
         self._only(table, "tool", "arguments", "expected")
         return Check(table.text("tool"), table.texts("arguments"), table.text("expected"))
+
+    def _step(self, table: Table) -> Step:
+        self._only(table, "tool", "arguments", "output")
+        return Step(table.text("tool"), table.texts("arguments"), _inside(table, "output"))
+
+    def _companion(self, table: Table) -> Companion:
+        self._only(table, "name", "text", "file")
+        file = _inside(table, "file") if "file" in table else None
+        return Companion(_inside(table, "name"), table.text_or_none("text") or "", file)
 
     def _package(self, table: Table) -> LockedPackage:
         self._only(

@@ -101,6 +101,11 @@ def _target(target: Target) -> Row:
         {"tool": check.tool, "arguments": check.arguments, "expected": check.expected}
         for check in target.checks
     ]
+    steps = [{"tool": step.tool, "arguments": step.arguments, "output": step.output} for step in target.steps]
+    companions = [
+        {"name": companion.name} | _present({"text": companion.text, "file": companion.file})
+        for companion in target.companions
+    ]
     return {"name": target.name, "description": target.description, "context": target.context} | _present(
         {
             "toolchain": target.toolchain,
@@ -114,6 +119,8 @@ def _target(target: Target) -> Row:
             "tools": target.tools,
             "variables": dict(target.variables),
             "checks": checks,
+            "steps": steps,
+            "companions": companions,
         }
     )
 

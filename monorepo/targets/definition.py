@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from builder.context import Check, Companion, Step
 from solver.formula import Value
 
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A question the builder asks of each artefact.
-
-    ``tool`` and ``arguments`` run with ``%{artefact}%`` replaced; the output must contain ``expected``.
-    """
-
-    tool: str
-    arguments: tuple[str, ...]
-    expected: str
+__all__ = ["Check", "Companion", "Step", "Target"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +29,9 @@ class Target:
         build: dune targets to ask for.
         artefacts: globs under dune's build folder, ``%{context}`` replaced; each must match something.
         checks: asked of every artefact.
-        tools: programs that must be on PATH when it is built, beyond the compiler's and dune.
+        steps: done with every artefact.
+        companions: of every artefact.
+        tools: programs that must be on PATH when it is built, beyond the compiler's, dune and those above.
     """
 
     name: str
@@ -54,4 +47,6 @@ class Target:
     build: tuple[str, ...] = ()
     artefacts: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
+    steps: tuple[Step, ...] = ()
+    companions: tuple[Companion, ...] = ()
     tools: tuple[str, ...] = ()

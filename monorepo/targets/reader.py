@@ -15,7 +15,7 @@ from pathlib import Path
 
 from monorepo.document import Table, nearest_hint
 from monorepo.errors import TargetError
-from monorepo.targets.definition import Check, Target
+from monorepo.targets.definition import Check, Companion, Step, Target
 
 _DATA = Path(__file__).with_name("data")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -153,6 +153,40 @@ def _check(table: Table) -> Check:
     return Check(_line(table, "tool"), _lines(table, "arguments"), _line(table, "expected"))
 
 
+def _steps(table: Table, key: str) -> tuple[Step, ...]:
+    return tuple(_step(entry) for entry in table.tables(key))
+
+
+def _step(table: Table) -> Step:
+    table.only("tool", "arguments", "output")
+    return Step(_line(table, "tool"), _lines(table, "arguments"), _file_name(table, "output"))
+
+
+def _companions(table: Table, key: str) -> tuple[Companion, ...]:
+    return tuple(_companion(entry) for entry in table.tables(key))
+
+
+def _companion(table: Table) -> Companion:
+    table.only("name", "text", "file")
+    if ("text" in table) == ("file" in table):
+        raise table.unacceptable("name", "a companion has either a text or a file")
+    name = _file_name(table, "name")
+    if "text" in table:
+        return Companion(name, text=table.text("text"))
+    file = _line(table, "file")
+    if file.startswith("/") or ".." in file.split("/"):
+        hint = "name it as the project's folder has it"
+        raise table.unacceptable("file", f'"{file}" is not a file of the project', hint)
+    return Companion(name, file=file)
+
+
+def _file_name(table: Table, key: str) -> str:
+    name = _line(table, key)
+    if "/" in name or name in (".", ".."):
+        raise table.unacceptable(key, f'"{name}" is not the name of a file', "leave the folder out")
+    return name
+
+
 _KEYS: Mapping[str, Callable[[Table, str], object]] = {
     "description": _line,
     "variables": Table.table,
@@ -166,5 +200,7 @@ _KEYS: Mapping[str, Callable[[Table, str], object]] = {
     "build": _lines,
     "artefacts": _lines,
     "checks": _checks,
+    "steps": _steps,
+    "companions": _companions,
     "tools": _lines,
 }

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from builder.certificate import Package, Source
 from builder.context import (
     Check,
+    Companion,
     Context,
     Dune,
     Inputs,
     Project,
     Sandbox,
+    Step,
     Toolchain,
     parse,
     read_context,
@@ -99,6 +101,10 @@ CONTEXTS = st.builds(
     sandbox=st.builds(Sandbox, PLACE, PLACE, PLACE),
     locked=st.lists(PACKAGE, max_size=2).map(tuple),
     asked=NEEDS,
+    steps=st.lists(st.builds(Step, NAME, words(), NAME), max_size=2).map(tuple),
+    companions=st.lists(
+        st.builds(Companion, NAME, text=WORD) | st.builds(Companion, NAME, file=PATHS), max_size=2
+    ).map(tuple),
 )
 
 
@@ -131,6 +137,24 @@ DAMAGES: dict[str, tuple[str, object, str]] = {
     "an absolute input": ("inputs/folders", {"/etc": "sha256:0"}, "not a path below"),
     "no artefacts": ("artefacts", [], "expects no artefact"),
     "an artefact outside": ("artefacts", ["../*"], "not a path below"),
+    "a step into a folder": (
+        "steps",
+        [{"tool": "cp", "arguments": [], "output": "a/b"}],
+        "not the name of a file",
+    ),
+    "a step that leads out": (
+        "steps",
+        [{"tool": "cp", "arguments": [], "output": ".."}],
+        "not a path below",
+    ),
+    "a companion in a folder": ("companions", [{"name": "a/b", "text": ""}], "not the name of a file"),
+    "a companion from outside": ("companions", [{"name": "a", "file": "../secret"}], "not a path below"),
+    "a companion of two minds": (
+        "companions",
+        [{"name": "a", "text": "", "file": "a"}],
+        'unknown key "text"',
+    ),
+    "a companion of nothing": ("companions", [{"name": "a"}], 'lacks "text"'),
     "a workspace outside": ("dune/workspace", "../dune-workspace", "not a path below"),
     "a relative place": ("sandbox/build", "build", "not an absolute path"),
     "the root as a place": ("sandbox/build", "/", "not an absolute path"),

@@ -18,7 +18,7 @@ from monorepo.lock.model import (
     Substitution,
     SystemPackages,
 )
-from monorepo.targets.definition import Check, Target
+from monorepo.targets.definition import Check, Companion, Step, Target
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=12)
 names = st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True)
@@ -58,6 +58,10 @@ def targets(name: str) -> st.SearchStrategy[Target]:
         build=several(words),
         artefacts=several(words),
         checks=st.lists(st.builds(Check, words, several(words), words), max_size=2).map(tuple),
+        steps=st.lists(st.builds(Step, words, several(words), names), max_size=2).map(tuple),
+        companions=st.lists(
+            st.builds(Companion, names, text=words) | st.builds(Companion, names, file=names), max_size=2
+        ).map(tuple),
         tools=several(names),
     )
 

@@ -80,7 +80,7 @@ def make_lock(targets: tuple[Target, ...], *, ocaml: str = "5.4.1", dune: str | 
 
 
 @pytest.mark.parametrize("name", target_names())
-@pytest.mark.parametrize("dune", ["2.9.3", "3.17.2"])
+@pytest.mark.parametrize("dune", ["2.9.3", "3.0.3", "3.17.2"])
 def test_golden(name: str, dune: str) -> None:
     planned = plan_contexts(make_lock((load_target(name),), dune=dune), FILES, FOLDERS)
     assert list(planned) == [

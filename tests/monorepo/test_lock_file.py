@@ -75,10 +75,11 @@ def test_the_format_is_what_it_was() -> None:
     assert write_lock(read_lock(text, FILE)) == text
 
 
-def test_a_lock_of_the_first_revision_is_read() -> None:
+@pytest.mark.parametrize("revision", [0, 1])
+def test_a_lock_of_an_earlier_revision_is_read(revision: int) -> None:
     text = GOLDEN.read_text(encoding="utf-8")
-    first = text_without_trees(text.encode()).decode().replace("revision = 2\n", "revision = 0\n")
-    assert read_lock(first, FILE) == without_trees(read_lock(text, FILE))
+    earlier = text_without_trees(text.encode()).decode().replace("revision = 2\n", f"revision = {revision}\n")
+    assert read_lock(earlier, FILE) == without_trees(read_lock(text, FILE))
 
 
 @given(locks())
@@ -133,6 +134,8 @@ DAMAGE: list[tuple[str, Callable[[dict[str, Any]], object], str]] = [
     ("stranger in a source", lambda d: d["sources"][0]["packages"].append("dune"), "dune is no package that is vendored in lwt"),
     ("extra file", lambda d: d["sources"][0]["extra-files"][0].update(file="../x"), '"../x" leads out of its folder'),
     ("extra file's hash", lambda d: d["sources"][0]["extra-files"][0].update(sha256="x"), '"x" is not a sha256'),
+    ("step out of its folder", lambda d: d["targets"][1]["steps"][0].update(output="../x"), '"../x" leads out of its folder'),
+    ("companion from outside", lambda d: d["targets"][1]["companions"][1].update(file="/x"), '"/x" leads out of its folder'),
     ("tree", lambda d: d["sources"][1].update(tree="x"), '"x" is not a digest'),
     ("tree of unknown rules", lambda d: d.pop("preparation"), "nothing says by which rules it was prepared"),
     ("rules", lambda d: d.update(preparation=0), "0 is no number of rules of preparation"),

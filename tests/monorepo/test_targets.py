@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
 from monorepo.document import Table, UnacceptableError
 from monorepo.errors import TargetError
-from monorepo.targets.definition import Check, Target
+from monorepo.targets.definition import Check, Companion, Step, Target
 from monorepo.targets.reader import define_target, load_target, target_names
 
 NAMES = [
@@ -64,6 +65,28 @@ def test_solo5(name: str) -> None:
     )
     assert target.provided == ("ocaml-solo5", "solo5")
     assert target.requires[2].startswith('"mirage-xen"' if SOLO5[name] == "xen" else '"mirage-solo5"')
+
+
+@pytest.mark.parametrize("name", ["xen", "qubes", "virtio"])
+def test_companions_are_well_formed(name: str) -> None:
+    """An XML document for libvirt, and for xl lines that read as Python's assignments of texts and lists."""
+    companions = {companion.name: companion.text for companion in load_target(name).companions}
+    image = f"hello.{SOLO5[name]}"
+    filled = {
+        file.replace("%{name}", "hello"): text.replace("%{name}", "hello").replace("%{artefact}", image)
+        for file, text in companions.items()
+    }
+    domain = ElementTree.fromstring(filled.pop("hello_libvirt.xml"))
+    assert domain.attrib == {"type": "kvm" if name == "virtio" else "xen"}
+    assert [domain.findtext(tag) for tag in ("name", "os/kernel")] == ["hello", image]
+    assert list(filled) == ([] if name == "virtio" else ["hello.xl", "hello.xl.in"])
+    for file, text in filled.items():
+        settings: dict[str, Any] = {}
+        exec(re.sub("@MEMORY@", "256", text), {}, settings)
+        named = ("@NAME@", "@KERNEL@") if file.endswith(".in") else ("hello", image)
+        assert (settings["name"], settings["kernel"]) == named
+        assert (settings["type"], settings["memory"]) == ("pvh", 256)
+        assert (settings["disk"], settings["vif"]) == ([], [])
 
 
 def test_genode_is_refused_with_the_reason() -> None:
@@ -123,6 +146,11 @@ def test_a_project_makes_a_target_from_nothing() -> None:
         "artefacts": ["%{context}/image"],
         "checks": [{"tool": "file", "arguments": ["%{artefact}"], "expected": "ARM"}],
         "tools": ["file"],
+        "steps": [{"tool": "objcopy", "arguments": ["%{artefact}", "%{output}"], "output": "%{name}.img"}],
+        "companions": [
+            {"name": "%{name}.cfg", "text": "name = '%{name}'\n"},
+            {"name": "board.xml", "file": "board/board.xml"},
+        ],
         "disable-dynamic-archives": True,
         "c-flags": ["-Os"],
         "requires": ['"board-runtime"'],
@@ -139,6 +167,11 @@ def test_a_project_makes_a_target_from_nothing() -> None:
         build=("image",),
         artefacts=("%{context}/image",),
         checks=(Check("file", ("%{artefact}",), "ARM"),),
+        steps=(Step("objcopy", ("%{artefact}", "%{output}"), "%{name}.img"),),
+        companions=(
+            Companion("%{name}.cfg", text="name = '%{name}'\n"),
+            Companion("board.xml", file="board/board.xml"),
+        ),
         tools=("file",),
     )
 
@@ -159,6 +192,12 @@ REFUSED: dict[str, tuple[str, dict[str, Any], tuple[str | int, ...], str]] = {
     "a table for a variable": ("host", {"variables": {"os": {}}}, ("variables", "os"), "must be a string"),
     "a text for checks": ("host", {"checks": "x"}, ("checks",), "must be an array of tables"),
     "half a check": ("host", {"checks": [{"tool": "x"}]}, ("checks", 0), 'has no "expected"'),
+    "a step without output": ("host", {"steps": [{"tool": "x"}]}, ("steps", 0), 'has no "output"'),
+    "an output in a folder": ("host", {"steps": [{"tool": "x", "output": "a/b"}]}, ("steps", 0, "output"), "not the name of a file"),
+    "an output that leads out": ("host", {"steps": [{"tool": "x", "output": ".."}]}, ("steps", 0, "output"), "not the name of a file"),
+    "a companion of nothing": ("host", {"companions": [{"name": "x"}]}, ("companions", 0, "name"), "either a text or a file"),
+    "a companion of two minds": ("host", {"companions": [{"name": "x", "text": "", "file": "x"}]}, ("companions", 0, "name"), "either a text or a file"),
+    "a companion from outside": ("host", {"companions": [{"name": "x", "file": "../x"}]}, ("companions", 0, "file"), "not a file of the project"),
     "no artefacts": ("host", {"artefacts": []}, ("artefacts",), "host has no artefacts"),
     "nothing at all": ("mine", {}, ("build",), "mine has no build"),
     "a context that is no name": ("hvt", {"context": "so lo"}, ("context",), "cannot name a dune context"),
