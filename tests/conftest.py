@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from fixtures.installed import installed_compiler, installed_dune
 from fixtures.world import World, make_world
@@ -24,6 +25,13 @@ COMPILER_TOOLS = ("ocamlopt", "dune", "ocamlfind")
 
 def in_ci() -> bool:
     return os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+
+
+# What a busy machine takes its time for is no failure. In CI the same examples come each time.
+settings.register_profile(
+    "mono", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=in_ci()
+)
+settings.load_profile("mono")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -108,7 +108,7 @@ CONTEXTS = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(CONTEXTS)
 def test_what_is_written_is_read_back(context: Context) -> None:
     text = render(context)

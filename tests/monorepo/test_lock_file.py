@@ -28,7 +28,7 @@ GOLDEN = Path(__file__).parent / "written" / "mono.lock"
 
 
 @given(locks())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_lock_comes_back_as_it_was(lock: Lock) -> None:
     text = write_lock(lock)
     assert read_lock(text, FILE) == lock
@@ -36,7 +36,7 @@ def test_a_lock_comes_back_as_it_was(lock: Lock) -> None:
 
 
 @given(locks(), st.randoms())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_the_order_of_its_parts_does_not_show(lock: Lock, random: Any) -> None:
     shuffled = replace(
         lock,
@@ -50,7 +50,7 @@ def test_the_order_of_its_parts_does_not_show(lock: Lock, random: Any) -> None:
 
 
 @given(locks(), st.data())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_whatever_line_is_lost_it_is_read_or_refused_at_a_line(lock: Lock, data: st.DataObject) -> None:
     lines = write_lock(lock).split("\n")
     lost = data.draw(st.integers(0, len(lines) - 1))
@@ -83,7 +83,7 @@ def test_a_lock_of_an_earlier_revision_is_read(revision: int) -> None:
 
 
 @given(locks())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_the_text_without_trees_is_that_of_the_lock_without_trees(lock: Lock) -> None:
     assert text_without_trees(write_lock(lock).encode()) == write_lock(without_trees(lock)).encode()
 

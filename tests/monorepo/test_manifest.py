@@ -344,7 +344,7 @@ documents = st.dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(documents)
 def test_every_refusal_has_a_line_that_is_there(project: Path, document: dict[str, object]) -> None:
     import tomli_w
@@ -363,7 +363,7 @@ def test_every_refusal_has_a_line_that_is_there(project: Path, document: dict[st
             assert json.dumps(quoted[1], ensure_ascii=False)[1:-1] in text.split("\n")[int(line) - 1]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.text(alphabet="[]{}\"=\n.,# 'abc123\\é\r\t", max_size=60))
 def test_any_text_is_taken_or_refused_at_a_line(project: Path, text: str) -> None:
     (project / "mono.toml").write_bytes(text.encode("utf-8"))

@@ -36,7 +36,7 @@ PARTS = pytest.mark.parametrize("part", range(max(1, EXAMPLES // PART)))
 
 
 def examples(usual: int) -> settings:
-    return settings(max_examples=PART if EXAMPLES else usual, derandomize=not EXAMPLES, deadline=None)
+    return settings(max_examples=PART if EXAMPLES else usual, derandomize=not EXAMPLES)
 
 
 NAMES = ("a", "b", "c", "d")

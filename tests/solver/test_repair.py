@@ -227,7 +227,7 @@ def requests(draw: st.DrawFn) -> tuple[Request, World]:
     return asked, World([*packages, DUNE])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(requests())
 def test_explanations_and_repairs_are_true_and_minimal(drawn: tuple[Request, World]) -> None:
     asked, world = drawn

@@ -60,7 +60,7 @@ def test_total_order(one: str, two: str, three: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("dpkg") is None, reason="dpkg is not on this machine")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(texts.map("1{}".format), texts.map("1{}".format))
 def test_agrees_with_dpkg(one: str, two: str) -> None:
     """Debian's order is opam's where both accept the text: no epoch, and no empty revision."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monorepo.duniverse.scripts import OPENING, read_script
@@ -21,7 +21,6 @@ from monorepo.duniverse.stanzas import (
     read_stanzas,
 )
 
-relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 BETWEEN = re.compile(r"(?:[ \t\f\r\n]|;[^\n]*)*")
 
 words = st.from_regex(r"[a-zA-Z0-9_.:%{}!#|&+-]{1,8}", fullmatch=True)
@@ -58,7 +57,6 @@ def leaves(text: str, nodes: tuple[Node, ...], start: int, end: int) -> list[str
     return [*gaps, text[position:end]]
 
 
-@relaxed
 @given(files)
 def test_every_byte_is_a_word_a_bracket_or_blank(text: str) -> None:
     forms = read_stanzas(text)
@@ -66,7 +64,6 @@ def test_every_byte_is_a_word_a_bracket_or_blank(text: str) -> None:
     assert edited(text, []) == text
 
 
-@relaxed
 @given(st.text(st.characters(max_codepoint=255)))
 def test_any_bytes_are_read_or_refused(text: str) -> None:
     try:
@@ -76,7 +73,6 @@ def test_any_bytes_are_read_or_refused(text: str) -> None:
     assert all(BETWEEN.fullmatch(gap) for gap in leaves(text, forms, 0, len(text)))
 
 
-@relaxed
 @given(files, st.data())
 def test_taking_a_stanza_out_changes_nothing_else(text: str, data: st.DataObject) -> None:
     forms = read_stanzas(text)

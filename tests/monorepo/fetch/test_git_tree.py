@@ -25,7 +25,7 @@ def written(folder: Path) -> str:
     return run_git(folder, "write-tree")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(FILES)
 def test_it_is_what_git_writes(files: dict[str, tuple[bytes, str]]) -> None:
     with tempfile.TemporaryDirectory() as aside:

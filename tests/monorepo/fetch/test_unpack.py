@@ -227,7 +227,7 @@ def test_a_safe_path_stays_inside(name: str) -> None:
         assert safe_path(path) == path
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(
