@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
@@ -106,7 +106,7 @@ def load_project(folder: Path, manifest: Manifest) -> Project:
     request = Request(
         roots=roots,
         platforms=_platforms(targets),
-        requires=() if _chooses_compiler(wanted) else (Dependency(COMPILER),),
+        requires=() if any(map(_chooses_compiler, wanted)) else (Dependency(COMPILER),),
         restrictions=manifest.restrictions,
         pinned=frozenset(pin.name for pin in pins),
         provided=frozenset((*provided, *(name for target in targets for name in target.provided))),
@@ -212,9 +212,23 @@ def _wanted_by_roots(
     )
 
 
-def _chooses_compiler(wanted: frozenset[str]) -> bool:
-    """Whether a root asks for a variant of the compiler or for an option of it."""
-    return any(name == "ocaml-variants" or name.startswith("ocaml-option-") for name in wanted)
+def _chooses_compiler(name: str) -> bool:
+    """Whether who asks for that package asks for a variant of the compiler, or for an option of it."""
+    return name == "ocaml-variants" or name.startswith("ocaml-option-")
+
+
+def with_questions(
+    request: Request, questions: Sequence[Dependency], platforms: Collection[int] | None = None
+) -> Request:
+    """``request`` with more asked for, on all of its platforms or these, as if a root named it."""
+    asking = tuple(
+        replace(platform, questions=(*platform.questions, *questions))
+        if platforms is None or number in platforms
+        else platform
+        for number, platform in enumerate(request.platforms)
+    )
+    chosen = any(_chooses_compiler(question.name) for question in questions)
+    return replace(request, requires=() if chosen else request.requires, platforms=asking)
 
 
 def _pins(files: Sequence[OpamFile], roots: Sequence[Package]) -> tuple[Pin, ...]:

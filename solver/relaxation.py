@@ -17,8 +17,8 @@ from solver.edit import Edit, Kind, eased
 from solver.loosening import Loosening, excluded, loosenings, wording
 from solver.optimise import encoding, literal_of
 from solver.problem import write_problem
-from solver.reason import COMPILERS, Reason, Relation
-from solver.reduction import Need, wanted_in
+from solver.reason import COMPILERS, WISHES, Reason, Relation
+from solver.reduction import ANY_VERSION, Need, Wanted, wanted_in
 from solver.request import Request
 from solver.universe import Candidate, PackageIndex, build_universe
 from solver.version import Version
@@ -57,6 +57,11 @@ class Relaxation:
         self.index = index
         self.universe = build_universe(request, index, relaxed=True)
         self.compiler_parts = compiler_parts(self.universe)
+        self.of_every_project = frozenset(
+            Wanted(dependency.name, ANY_VERSION)
+            for dependency in request.requires
+            if dependency.condition is None and dependency.name in self.compiler_parts
+        )
         self.problem = write_problem(self.universe)
         self.numbers = {name: number for number, name in enumerate(self.universe.candidates)}
         self.reasons: dict[Reason, int] = {}
@@ -94,9 +99,14 @@ class Relaxation:
 
     def _reason(self, who: str, relation: Relation, need: Need) -> Reason:
         """Why ``who`` needs or refuses ``need``; what compilers say is all one."""
-        if who in self.compiler_parts:
+        return COMPILERS if who in self.compiler_parts else Reason(who, relation, _names(need))
+
+    def wish(self, need: Need) -> Reason:
+        """Why ``need`` is asked for; of a compiler, for which every project asks, as compilers are."""
+        if need in self.of_every_project:
             return COMPILERS
-        return Reason(who, relation, tuple(sorted({wanted.name for wanted in wanted_in(need)})))
+        question = need in self.universe.questions
+        return Reason("", Relation.QUESTION if question else Relation.ASKED, _names(need))
 
     def _general(self) -> Iterator[str]:
         problem, platforms = self.problem, self.request.platforms
@@ -109,12 +119,8 @@ class Relaxation:
             if candidate.outsider:
                 x = self._number(Reason(candidate.name, Relation.FOREIGN))
                 yield f"guards_foreign({self.numbers[candidate.name]},{x})."
-        required = (dependency for dependency in self.request.requires if dependency.condition is None)
-        of_every_project = {(d.name,) for d in required if d.name in self.compiler_parts}
         for number, need in problem.asked.items():
-            reason = self._reason("", Relation.ASKED, need)
-            x = self._number(COMPILERS if reason.whom in of_every_project else reason)
-            yield f"guards_asked({number},{x})."
+            yield f"guards_asked({number},{self._number(self.wish(need))})."
         for number, name in enumerate(problem.classes):
             members = {c.name for c in problem.candidates if name in c.package.conflict_class}
             of_compilers = members <= self.compiler_parts
@@ -272,11 +278,15 @@ class Relaxation:
         return literal_of(self.control, name, *numbers)
 
 
+def _names(need: Need) -> tuple[str, ...]:
+    return tuple(sorted({wanted.name for wanted in wanted_in(need)}))
+
+
 def _from_the_roots(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
     """The reasons in the order in which a story would rather be made of them: those near the roots first."""
     needed: dict[str, set[str]] = {}
     for reason in reasons:
-        if reason.relation in (Relation.ASKED, Relation.NEEDS):
+        if reason.relation is Relation.NEEDS or reason.relation in WISHES:
             needed.setdefault(reason.who, set()).update(reason.whom)
     distances = {"": 0}
     waiting = deque([""])
@@ -297,6 +307,7 @@ def _from_the_roots(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
 
 _EASE = (
     Relation.ASKED,
+    Relation.QUESTION,
     Relation.NEEDS,
     Relation.CONFLICTS,
     Relation.BOUND,

@@ -29,14 +29,16 @@ class Preferences:
 class Platform:
     """Targets that see the same packages: same variables, same further requirements.
 
-    ``requires`` are what the targets themselves ask for (mirage-solo5 and the like); ``cross`` tells that a
-    cross compiler makes their programs, which sees no library of the host's system.
+    ``requires`` are what the targets themselves ask for (mirage-solo5 and the like), ``questions`` what a
+    question about the project asks for beside; ``cross`` tells that a cross compiler makes their programs,
+    which sees no library of the host's system.
     """
 
     targets: tuple[str, ...]
     variables: Mapping[str, Value]
     requires: tuple[Dependency, ...] = ()
     cross: bool = False
+    questions: tuple[Dependency, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

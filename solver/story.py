@@ -9,7 +9,7 @@ from functools import cached_property
 from solver.compilers import OCAML, Compilers
 from solver.explanation import Cause, Companion, Demand, End, Explanation, Missing, Side, Step
 from solver.formula import Bound
-from solver.reason import COMPILERS, Reason, Relation
+from solver.reason import COMPILERS, WISHES, Reason, Relation
 from solver.reduction import ANY_VERSION, Bounds, Need, SomeBound, Wanted, all_of, simplest, wanted_in
 from solver.relaxation import Clash, Relaxation
 from solver.request import Request
@@ -52,7 +52,7 @@ class _Story:
     def told(self) -> Explanation:
         waiting = sorted(
             self.clash.reasons,
-            key=lambda r: (r.relation is not Relation.ASKED, not r.who, r.who, r.relation.name, r.whom),
+            key=lambda r: (r.relation not in WISHES, not r.who, r.who, r.relation.name, r.whom),
         )
         steps = []
         while waiting:
@@ -68,7 +68,7 @@ class _Story:
 
     def _next(self, waiting: Sequence[Reason]) -> Reason:
         """The reason to tell now: of a package that was introduced, and is narrowed by nothing that waits."""
-        introduced = [r for r in waiting if r.relation is Relation.ASKED or r.who in self.possible]
+        introduced = [r for r in waiting if r.relation in WISHES or r.who in self.possible]
         introduced = introduced or list(waiting)
         facts = [r for r in introduced if r.relation in _FACTS]
         if facts:
@@ -82,7 +82,7 @@ class _Story:
     def _step(self, reason: Reason) -> Step:
         possible = self.possible.get(reason.who, self.universe.candidates.get(reason.who, ()))
         match reason.relation:
-            case Relation.ASKED:
+            case Relation.ASKED | Relation.QUESTION:
                 needs = self._asked_for(reason)
                 self._narrow(reason, needs)
                 return Step(reason, tuple(Demand((), str(need)) for need in needs), self._targets(reason))
@@ -172,7 +172,7 @@ class _Story:
 
     def _needs_of(self, reason: Reason) -> list[Need]:
         """What a reason asks for; of a bound of the project, what it refuses."""
-        if reason.relation is Relation.ASKED:
+        if reason.relation in WISHES:
             return self._asked_for(reason)
         if reason.relation is Relation.BOUND:
             refused = sorted(self.clash.refused[reason])
@@ -184,7 +184,7 @@ class _Story:
     def _asked_for(self, reason: Reason) -> list[Need]:
         roots = [Wanted(root.name, ANY_VERSION) for root in self.request.roots]
         every = dict.fromkeys((*roots, *(need for needs in self.universe.requires for need in needs)))
-        return [need for need in every if tuple(sorted({w.name for w in wanted_in(need)})) == reason.whom]
+        return [need for need in every if self.relaxation.wish(need) == reason]
 
     def _place(self, reason: Reason) -> str:
         places = self.request.root_places or {}
@@ -194,7 +194,7 @@ class _Story:
 
     def _targets(self, reason: Reason) -> str:
         """The targets that ask for something of themselves; empty where every project does."""
-        asked = set(reason.whom)
+        asked = set(reason.whom) if reason.relation is Relation.ASKED else set()
         platforms = self.request.platforms
         asking = [p for p in platforms if any({d.name} == asked for d in p.requires)]
         return ", ".join(target for platform in asking for target in platform.targets)
@@ -289,7 +289,7 @@ class _Story:
         return Side(who, target, through.pop() if len(through) == 1 else "", wording)
 
     def _origin(self, reason: Reason) -> tuple[str, str]:
-        if reason.relation is Relation.ASKED:
+        if reason.relation in WISHES:
             return reason.whom[0], self._targets(reason)
         return self.origins.get(reason.who, (reason.who, ""))
 
@@ -300,7 +300,7 @@ class _Story:
         origins: dict[str, tuple[str, str]] = {}
         waiting: list[str] = []
         for reason in self.clash.reasons:
-            if reason.relation is Relation.ASKED:
+            if reason.relation in WISHES:
                 for name in reason.whom:
                     origins[name] = name, "" if name in roots else self._targets(reason)
                     waiting.append(name)
@@ -331,7 +331,7 @@ class _Story:
 
 _FACTS = frozenset({Relation.FOREIGN, Relation.UNAVAILABLE, Relation.BOUND})
 _FIELDS = {Relation.CONFLICTS: "conflicts:", Relation.UNAVAILABLE: "available:"}
-_ASKING = frozenset({Relation.NEEDS, Relation.ASKED})
+_ASKING = WISHES | {Relation.NEEDS}
 
 
 def _admitted_by(wanted: Sequence[Wanted]) -> Callable[[Candidate], bool]:

@@ -157,7 +157,7 @@ def _step(step: Step, request: Request, *, verbose: bool, at_the_end: bool = Fal
     """One reason; ``at_the_end`` where it speaks of a package of which no version is left."""
     who, whom = step.reason.who, " or ".join(step.reason.whom)
     match step.reason.relation:
-        case Relation.ASKED:
+        case Relation.ASKED | Relation.QUESTION:
             wording = plain(step.demands[0].wording)
             yield f"the target {step.place} needs {wording}" if step.place else f"{wording} is asked for"
         case Relation.NEEDS:
