@@ -7,7 +7,7 @@ out (`Relaxation.clash`), and which smallest edits leave no clash (`Relaxation.e
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,6 +34,7 @@ class Clash:
     ``wordings`` holds, for each reason that is a need or conflict, the versions and needs that count;
     ``refused``, for each bound of the project, the versions it refuses somewhere. ``targets`` are those the
     clash arises on; empty for all of them. ``platform`` is the number of one that it was found on by itself.
+    Where a name that nobody has is at fault, ``others`` are the reasons that tell of all such names.
     """
 
     reasons: tuple[Reason, ...]
@@ -41,6 +42,7 @@ class Clash:
     refused: Mapping[Reason, frozenset[Version]]
     targets: tuple[str, ...] = ()
     platform: int | None = None
+    others: tuple[Reason, ...] = ()
 
 
 class Relaxation:
@@ -159,20 +161,53 @@ class Relaxation:
         Most often one target alone has no answer, and its story is shorter: it is told if there is one.
         """
         platforms = self.request.platforms
-        alone = [number for number in range(len(platforms)) if self._clashes(self.reasons, number)]
+        alone = [number for number in range(len(platforms)) if self.clashes(self.reasons, number)]
         for number in alone[:1]:
-            core = self._smallest(number)
-            targets = platforms[number].targets if len(alone) < len(platforms) else ()
-            return Clash(core, self._wordings(core, number), self._refused(core), targets, number)
-        if not self._clashes(self.reasons):
-            return None
-        core = self._smallest()
-        return Clash(core, self._wordings(core), self._refused(core))
+            return self._clash(number, platforms[number].targets if len(alone) < len(platforms) else ())
+        return self._clash() if self.clashes(self.reasons) else None
 
-    def holds_without(self, clash: Clash, left_out: Reason) -> bool:
-        """Whether the other reasons of a clash hold together, as they do where it is told in short."""
-        left = [reason for reason in clash.reasons if reason != left_out]
-        return not self._clashes(left, clash.platform)
+    def _clash(self, only: int | None = None, targets: tuple[str, ...] = ()) -> Clash:
+        unknown = self._unknown()
+        ordered = _from_the_roots(self.reasons, unknown)
+        core = tuple(smallest_clash(ordered, lambda reasons: self.clashes(reasons, only)))
+        wordings = self._wordings(core, only)
+        others: tuple[Reason, ...] = ()
+        if not unknown.isdisjoint(core):
+            others = tuple(reason for reason in self._leading_to(unknown) if reason not in core)
+            wordings |= {reason: self._said_by(reason) for reason in others}
+        return Clash(core, wordings, self._refused(core), targets, only, others)
+
+    def _leading_to(self, reasons: Set[Reason]) -> Iterator[Reason]:
+        """These reasons and that their roots are asked for, in order."""
+        roots = {(reason.who,) for reason in reasons}
+        for reason in self.reasons:
+            if reason in reasons or (reason.relation is Relation.ASKED and reason.whom in roots):
+                yield reason
+
+    def _said_by(self, reason: Reason) -> tuple[tuple[Candidate, Need], ...]:
+        """All that versions say of a reason."""
+        return tuple(
+            (self.problem.candidates[index], need)
+            for traced, (index, _, _, need) in zip(self.traced, self.problem.traced, strict=True)
+            if traced == reason
+        )
+
+    def _unknown(self) -> frozenset[Reason]:
+        """What the project itself asks for that nobody has: each alone is why there is no answer."""
+        roots = {root.name for root in self.request.roots}
+        own = (
+            reason
+            for reason in self.reasons
+            if reason.relation in WISHES or (reason.relation is Relation.NEEDS and reason.who in roots)
+        )
+        known = {name for name, found in self.universe.candidates.items() if found}
+        known.update(name for name, found in self.universe.rejections.items() if found)
+        return frozenset(reason for reason in own if known.isdisjoint(reason.whom))
+
+    def clashes(self, reasons: Iterable[Reason], only: int | None = None) -> bool:
+        """Whether ``reasons`` cannot hold together, on the ``only`` platform or on all at once."""
+        guards = [self.active[reason] for reason in reasons]
+        return not self._holds([*self._as_asked(only), self.all_said, *guards])
 
     def edits(self) -> Iterator[tuple[tuple[Edit, ...], frozenset[tuple[str, Version]]]]:
         """Sets of edits after which nothing clashes, none with a part that would do, the cheapest first.
@@ -226,16 +261,6 @@ class Relaxation:
 
     # Clashes
 
-    def _smallest(self, only: int | None = None) -> tuple[Reason, ...]:
-        """The reasons of a clash, those near the roots if there is a choice."""
-        return tuple(
-            smallest_clash(_from_the_roots(self.reasons), lambda reasons: self._clashes(reasons, only))
-        )
-
-    def _clashes(self, reasons: Iterable[Reason], only: int | None = None) -> bool:
-        guards = [self.active[reason] for reason in reasons]
-        return not self._holds([*self._as_asked(only), self.all_said, *guards])
-
     def _wordings(
         self, core: Sequence[Reason], only: int | None = None
     ) -> dict[Reason, tuple[tuple[Candidate, Need], ...]]:
@@ -282,8 +307,11 @@ def _names(need: Need) -> tuple[str, ...]:
     return tuple(sorted({wanted.name for wanted in wanted_in(need)}))
 
 
-def _from_the_roots(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
-    """The reasons in the order in which a story would rather be made of them: those near the roots first."""
+def _from_the_roots(reasons: Iterable[Reason], unknown: Set[Reason]) -> tuple[Reason, ...]:
+    """The reasons in the order in which a story would rather be made of them: those near the roots first.
+
+    Of those that are as near, what asks for an ``unknown`` name comes before all else.
+    """
     needed: dict[str, set[str]] = {}
     for reason in reasons:
         if reason.relation is Relation.NEEDS or reason.relation in WISHES:
@@ -297,10 +325,11 @@ def _from_the_roots(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
             waiting.append(whom)
     farthest = len(distances)
 
-    def nearness(reason: Reason) -> tuple[bool, int, int, str, tuple[str, ...]]:
+    def nearness(reason: Reason) -> tuple[bool, int, bool, int, str, tuple[str, ...]]:
         general = reason.relation is Relation.CLASS
         distance = 1 if reason == COMPILERS else distances.get(reason.who, farthest)
-        return general, distance, _EASE.index(reason.relation), reason.who, reason.whom
+        ease = _EASE.index(reason.relation)
+        return general, distance, reason not in unknown, ease, reason.who, reason.whom
 
     return tuple(sorted(reasons, key=nearness))
 

@@ -44,6 +44,7 @@ class _Story:
         self.universe: Universe = relaxation.universe
         self.parts = relaxation.compiler_parts
         self.clash = clash
+        self.reasons = (*clash.reasons, *clash.others)
         self.possible: dict[str, tuple[Candidate, ...]] = {}
         self.asked: dict[str, list[list[Wanted]]] = {}
         self.admitted: dict[str, dict[Reason, frozenset[Version]]] = {}
@@ -51,7 +52,7 @@ class _Story:
 
     def told(self) -> Explanation:
         waiting = sorted(
-            self.clash.reasons,
+            self.reasons,
             key=lambda r: (r.relation not in WISHES, not r.who, r.who, r.relation.name, r.whom),
         )
         steps = []
@@ -62,7 +63,7 @@ class _Story:
         missing = tuple(
             self._missing(name) for name, left in self.possible.items() if not left and name in self.asked
         )
-        cause = _cause(self.clash.reasons, missing, self.parts)
+        cause = _cause(self.reasons, missing, self.parts)
         told = tuple(self._in_short(step) for step in steps)
         return Explanation(cause, told, missing, self.clash.targets, self.origins)
 
@@ -140,7 +141,7 @@ class _Story:
 
     def _companions(self) -> Iterator[Companion]:
         """What is asked of a compiler beside the version of OCaml, and what that leaves of these."""
-        asking = [reason for reason in self.clash.reasons if self._asks_of_compiler(reason)]
+        asking = [reason for reason in self.reasons if self._asks_of_compiler(reason)]
         needs = [need for reason in asking for need in self._needs_of(reason)]
         names = sorted({wanted.name for need in needs for wanted in wanted_in(need)})
         compilers = Compilers(self.request, self.relaxation.index, self.clash.platform, names)
@@ -228,7 +229,7 @@ class _Story:
             end = End.ABSENT
         elif not any(all(c in fits for fits in fitting) for c in candidates):
             end = End.APART
-        elif name == OCAML and COMPILERS in self.clash.reasons:
+        elif name == OCAML and COMPILERS in self.reasons:
             near = self._nearest_compilers()
             end = End.NO_COMPILER if any(near) else End.APART
         else:
@@ -299,12 +300,12 @@ class _Story:
         roots = {root.name for root in self.request.roots}
         origins: dict[str, tuple[str, str]] = {}
         waiting: list[str] = []
-        for reason in self.clash.reasons:
+        for reason in self.reasons:
             if reason.relation in WISHES:
                 for name in reason.whom:
                     origins[name] = name, "" if name in roots else self._targets(reason)
                     waiting.append(name)
-        needs = [reason for reason in self.clash.reasons if reason.relation is Relation.NEEDS]
+        needs = [reason for reason in self.reasons if reason.relation is Relation.NEEDS]
         for who in waiting:
             for reason in needs:
                 for name in reason.whom if reason.who == who else ():
