@@ -14,7 +14,7 @@ from typing import Any
 from solver.compilers import compiler_parts
 from solver.conflict import smallest_clash
 from solver.edit import Edit, Kind, eased
-from solver.loosening import Loosening, excluded, loosenings, wording
+from solver.loosening import Loosening, Refusal, excluded, loosenings, wording
 from solver.optimise import encoding, literal_of
 from solver.problem import write_problem
 from solver.reason import COMPILERS, WISHES, Reason, Relation
@@ -69,6 +69,10 @@ class Relaxation:
         self.reasons: dict[Reason, int] = {}
         self.excluded = excluded(request, self.problem)
         self.loosenings = tuple(loosenings(request, self.universe, self.problem, self.excluded))
+        self.lifted_by: dict[Refusal, list[int]] = {}
+        for number, loosening in enumerate(self.loosenings):
+            for refusal in loosening.lifts:
+                self.lifted_by.setdefault(refusal, []).append(number)
         facts = [self.problem.facts, *self._because(), *self._general(), *self._loose()]
         facts += [f"guard({number})." for number in self.reasons.values()]
         arguments = ["--models=1", "--opt-strategy=usc"]
@@ -90,7 +94,8 @@ class Relaxation:
             reason = self._reason(self.problem.candidates[index].name, Relation(relation), need)
             self.traced.append(reason)
             x = self._number(reason)
-            yield f"{relation}_because({index},{number},{x})."
+            fact = f"{relation}_because({index},{number},{x})"
+            yield from self._standing(fact, (index, number) if relation == "refuses" else None)
             if (x, number) not in seen:
                 seen.add((x, number))
                 if reason == COMPILERS:
@@ -117,7 +122,7 @@ class Relaxation:
                 if not candidate.available[place]:
                     reason = Reason(candidate.name, Relation.UNAVAILABLE, platform.targets)
                     x = self._number(COMPILERS if candidate.name in self.compiler_parts else reason)
-                    yield f"guards_available({index},{place},{x})."
+                    yield from self._standing(f"guards_available({index},{place},{x})", (index, None))
             if candidate.outsider:
                 x = self._number(Reason(candidate.name, Relation.FOREIGN))
                 yield f"guards_foreign({self.numbers[candidate.name]},{x})."
@@ -133,6 +138,13 @@ class Relaxation:
         for bound in sorted({bound for _, _, bound in self.excluded}):
             yield f"guards_bound({bound},{self._number(self._bound_reason(bound))})."
 
+    def _standing(self, fact: str, refusal: Refusal | None) -> Iterator[str]:
+        """``fact``, which is so unless what it comes from is loosened."""
+        by = self.lifted_by.get(refusal, ()) if refusal is not None else ()
+        if not by:
+            yield f"{fact}."
+        yield from (f"{fact} :- not loosened({number})." for number in by)
+
     def _bound_reason(self, bound: int) -> Reason:
         restriction = self.request.restrictions[bound]
         return Reason(restriction.name, Relation.BOUND, (restriction.text, restriction.place))
@@ -144,6 +156,7 @@ class Relaxation:
         cross = any(platform.cross for platform in self.request.platforms)
         mildness = [
             {Kind.BOUND, Kind.DEPENDENCY},
+            {Kind.CONFLICT, Kind.AVAILABLE},
             {Kind.PORT} if cross else {Kind.PROVIDED},
             {Kind.PROVIDED} if cross else {Kind.PORT},
             {Kind.TARGET},

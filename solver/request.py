@@ -63,7 +63,8 @@ class Request:
         provided: names that are installed outside.
         pinned: names of which a root says where they come from.
         root_places: for error messages, the file and line where a root names a dependency:
-            ``(root, dependency)`` to ``hello.opam:5``; also of its fields ``conflicts:`` and ``available:``.
+            ``(root, dependency)`` to ``hello.opam:5``; also where it refuses something, with `conflict_key`
+            or `AVAILABLE_KEY` in place of the dependency.
         preferences: which of several answers is taken.
         unverified: names that may come from an archive without any checksum.
         any_build_system: whether opam's rules alone count: whatever builds a package will do, as nothing is
@@ -88,6 +89,14 @@ class Request:
 
         formulas: tuple[Formula, ...] = tuple(root.depends for root in self.roots)
         return frozenset(dependency.name for formula in formulas for dependency in dependencies_in(formula))
+
+
+AVAILABLE_KEY = "available:"
+
+
+def conflict_key(name: str) -> str:
+    """Under what `Request.root_places` has the place where a root conflicts with a package."""
+    return f"conflicts: {name}"
 
 
 def package_variables(platform: Platform, *, own: bool) -> dict[str, Value]:

@@ -12,7 +12,7 @@ from solver.formula import Bound
 from solver.reason import COMPILERS, WISHES, Reason, Relation
 from solver.reduction import ANY_VERSION, Bounds, Need, SomeBound, Wanted, all_of, simplest, wanted_in
 from solver.relaxation import Clash, Relaxation
-from solver.request import Request
+from solver.request import AVAILABLE_KEY, Request, conflict_key
 from solver.universe import Candidate, PackageIndex, Universe
 from solver.version import Version
 from solver.weakest import weakest
@@ -189,9 +189,14 @@ class _Story:
 
     def _place(self, reason: Reason) -> str:
         places = self.request.root_places or {}
-        field = _FIELDS.get(reason.relation)
-        names = (field,) if field else reason.whom
-        return next((places[reason.who, name] for name in names if (reason.who, name) in places), "")
+        match reason.relation:
+            case Relation.UNAVAILABLE:
+                keys: Iterable[str] = (AVAILABLE_KEY,)
+            case Relation.CONFLICTS:
+                keys = map(conflict_key, reason.whom)
+            case _:
+                keys = reason.whom
+        return next((places[reason.who, key] for key in keys if (reason.who, key) in places), "")
 
     def _targets(self, reason: Reason) -> str:
         """The targets that ask for something of themselves; empty where every project does."""
@@ -331,7 +336,6 @@ class _Story:
 
 
 _FACTS = frozenset({Relation.FOREIGN, Relation.UNAVAILABLE, Relation.BOUND})
-_FIELDS = {Relation.CONFLICTS: "conflicts:", Relation.UNAVAILABLE: "available:"}
 _ASKING = WISHES | {Relation.NEEDS}
 
 
