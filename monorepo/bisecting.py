@@ -17,7 +17,7 @@ from monorepo.lock.model import Lock
 from monorepo.lock.reader import load_lock
 from monorepo.manifest import load_manifest
 from monorepo.ports import Commit, Git, Http
-from monorepo.project import Project, load_project
+from monorepo.project import Project, load_project, with_questions
 from monorepo.repository_url import RepositoryKind, RepositorySetting
 from monorepo.states import git_repository, newest_until
 from overlays.stores.layout import PACKAGES
@@ -257,8 +257,7 @@ class _Search:
                     raise RepositoryError(
                         f'no repository has a package "{name}"', hint=nearest_hint(name, known)
                     )
-            requires = (*self.request.requires, *map(Dependency, beside))
-            self.request = replace(self.request, requires=requires)
+            self.request = with_questions(self.request, list(map(Dependency, beside)))
         self.packages = frozenset(packages)
         self.states.clear()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from monorepo.errors import ManifestError
 from monorepo.lock.notices import Idle, Notice
-from monorepo.manifest import Manifest, bare_version, place_of
+from monorepo.manifest import Manifest, Root, bare_version, place_of
 from monorepo.pins import Pin, read_pins
 from monorepo.repository_url import (
     ARCHIVE_SUFFIXES,
@@ -33,7 +33,7 @@ from solver.formula import Dependency, dependencies_in
 from solver.formula import Value as VariableValue
 from solver.package import Package
 from solver.reduction import Reduction, wanted_in
-from solver.request import Platform, Request, package_variables
+from solver.request import AVAILABLE_KEY, Platform, Request, conflict_key, package_variables
 
 RUNTIME = "mirage-runtime"
 """A root that depends on it is a unikernel, and gets the packages of its targets."""
@@ -106,7 +106,7 @@ def load_project(folder: Path, manifest: Manifest) -> Project:
     request = Request(
         roots=roots,
         platforms=_platforms(targets),
-        requires=() if _chooses_compiler(wanted) else (Dependency(COMPILER),),
+        requires=() if any(map(_chooses_compiler, wanted)) else (Dependency(COMPILER),),
         restrictions=manifest.restrictions,
         pinned=frozenset(pin.name for pin in pins),
         provided=frozenset((*provided, *(name for target in targets for name in target.provided))),
@@ -212,9 +212,23 @@ def _wanted_by_roots(
     )
 
 
-def _chooses_compiler(wanted: frozenset[str]) -> bool:
-    """Whether a root asks for a variant of the compiler or for an option of it."""
-    return any(name == "ocaml-variants" or name.startswith("ocaml-option-") for name in wanted)
+def _chooses_compiler(name: str) -> bool:
+    """Whether who asks for that package asks for a variant of the compiler, or for an option of it."""
+    return name == "ocaml-variants" or name.startswith("ocaml-option-")
+
+
+def with_questions(
+    request: Request, questions: Sequence[Dependency], platforms: Collection[int] | None = None
+) -> Request:
+    """``request`` with more asked for, on all of its platforms or these, as if a root named it."""
+    asking = tuple(
+        replace(platform, questions=(*platform.questions, *questions))
+        if platforms is None or number in platforms
+        else platform
+        for number, platform in enumerate(request.platforms)
+    )
+    chosen = any(_chooses_compiler(question.name) for question in questions)
+    return replace(request, requires=() if chosen else request.requires, platforms=asking)
 
 
 def _pins(files: Sequence[OpamFile], roots: Sequence[Package]) -> tuple[Pin, ...]:
@@ -243,23 +257,45 @@ def _root_places(
 ) -> dict[tuple[str, str], str]:
     """Where each root names each dependency: in its opam file, or in what that is generated from.
 
-    And where it refuses others: the fields ``conflicts:`` and ``available:``, under these names.
+    And where it refuses something; under which names `solver.request.Request` tells.
     """
     places: dict[tuple[str, str], str] = {}
     for setting, file, root in zip(manifest.roots, files, roots, strict=True):
-        dune_project = _dune_project(folder, setting.file) if str(file).startswith(_GENERATED) else None
+        where = _Places(folder, setting, file)
         for dependency in dependencies_in(root.depends):
-            name = dependency.name
-            if dune_project is None:
-                places[root.name, name] = f"{setting.file}:{file.line_of_dependency(name)}"
-            else:
-                line = _line_in_dune_project(folder / dune_project, root.name, name)
-                places[root.name, name] = f"{dune_project}:{line}" if line else dune_project
-        for field in ("conflicts", "available"):
-            if file.field(field) is not None:
-                line_of_field = file.error_in(field, "").line
-                places[root.name, f"{field}:"] = dune_project or f"{setting.file}:{line_of_field}"
+            places[root.name, dependency.name] = where.naming(dependency.name, "depends")
+        for conflict in root.conflicts:
+            places[root.name, conflict_key(conflict.name)] = where.naming(conflict.name, "conflicts")
+        if root.available is not None:
+            places[root.name, AVAILABLE_KEY] = where.of_field("available")
     return places
+
+
+class _Places:
+    """Where what the opam file of a root says is written: there, or in what dune generates it from."""
+
+    def __init__(self, folder: Path, setting: Root, file: OpamFile) -> None:
+        self.folder, self.name, self.path, self.file = folder, setting.name, setting.file, file
+        generated = str(file).startswith(_GENERATED)
+        self.dune_project = _dune_project(folder, setting.file) if generated else None
+
+    def naming(self, package: str, field: str) -> str:
+        """The first line that names a package in a field of dependencies."""
+        if self.dune_project is None:
+            return f"{self.path}:{self.file.line_naming(package, field)}"
+        line = _line_in_dune_project(self.folder / self.dune_project, self.name, package, field)
+        return f"{self.dune_project}:{line}" if line else self.dune_project
+
+    def of_field(self, field: str) -> str:
+        """The line of a field that dune-project has no word for: dune copies it from a template."""
+        if self.dune_project is None:
+            return f"{self.path}:{self.file.error_in(field, '').line}"
+        template = f"{self.path}.template"
+        try:
+            file = OpamFile.parse((self.folder / template).read_text(encoding="utf-8"))
+        except (OSError, ValueError, OpamSyntaxError):
+            return template
+        return template if file.raw(field) is None else f"{template}:{file.error_in(field, '').line}"
 
 
 def _dune_project(folder: Path, file: str) -> str:
@@ -268,8 +304,8 @@ def _dune_project(folder: Path, file: str) -> str:
     return next((str(path) for path in above if (folder / path).is_file()), "dune-project")
 
 
-def _line_in_dune_project(path: Path, root: str, name: str) -> int | None:
-    """The line, from 1, where the stanza of ``root`` names a dependency; None where that is not seen."""
+def _line_in_dune_project(path: Path, root: str, name: str, field: str) -> int | None:
+    """The line, from 1, where a field of the stanza of ``root`` names a package; None where none is seen."""
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError):
@@ -277,11 +313,11 @@ def _line_in_dune_project(path: Path, root: str, name: str) -> int | None:
     own = re.compile(rf"\(name\s+{re.escape(root)}\s*\)")
     word = re.compile(rf"(?<![\w+.-]){re.escape(name)}(?![\w+.-])")
     start = next((number for number, line in enumerate(lines) if own.search(line)), 0)
-    depends = False
+    inside = False
     for number, line in enumerate(lines[start:], start + 1):
         text = line.partition(";")[0]
-        depends = depends or "(depends" in text
-        if depends and word.search(text):
+        inside = inside or f"({field}" in text
+        if inside and word.search(text):
             return number
     return None
 

@@ -15,10 +15,10 @@ from monorepo.manifest import FILE, Manifest, load_manifest, place_of
 from monorepo.ports import Git, Http
 from monorepo.project import Project, load_project, provided_by_roots
 from monorepo.renewal import AS_LOCKED, Renewal
-from overlays.bounds import with_eased_dependency, with_renamed_dependency
+from overlays.bounds import with_eased_dependency, with_renamed_dependency, without_conflict
 from overlays.notation import write
 from overlays.opam_file import OpamFile
-from solver.edit import Edit, Kind, eased
+from solver.edit import Edit, Kind, eased, last_first
 from solver.formula import Dependency
 from solver.repair import Repair
 
@@ -95,10 +95,16 @@ def _offered(project: OpenProject) -> tuple[Repair, ...]:
 
 
 def _by_hand_hint(edit: Edit) -> str:
-    if edit.kind is Kind.PORT:
-        versions = " and ".join(map(str, edit.versions))
-        return f"port {edit.name} {versions} to dune, and add the repository that has it to {FILE}"
-    what = f"change {edit.before} to {edit.after}" if edit.after else f"drop {edit.before}"
+    match edit.kind:
+        case Kind.PORT:
+            versions = " and ".join(map(str, edit.versions))
+            return f"port {edit.name} {versions} to dune, and add the repository that has it to {FILE}"
+        case Kind.CONFLICT:
+            what = f"drop the conflict with {edit.before}"
+        case Kind.AVAILABLE:
+            what = "drop the field available"
+        case _:
+            what = f"change {edit.before} to {edit.after}" if edit.after else f"drop {edit.before}"
     return f"{what} in {edit.place} and let dune write {edit.root}.opam"
 
 
@@ -107,7 +113,7 @@ def _texts(folder: Path, manifest: Manifest, project: Project, edits: Sequence[E
     files = {root.name: root.file for root in manifest.roots}
     texts: dict[str, str] = {}
     opam_files = dict(project.root_files)
-    for edit in edits:
+    for edit in last_first(edits):
         if edit.root:
             opam_files[edit.root] = _with_edit(opam_files[edit.root], edit)
             texts[files[edit.root]] = str(opam_files[edit.root])
@@ -118,9 +124,16 @@ def _texts(folder: Path, manifest: Manifest, project: Project, edits: Sequence[E
 
 
 def _with_edit(file: OpamFile, edit: Edit) -> OpamFile:
-    if edit.kind is Kind.RENAME:
-        return with_renamed_dependency(file, edit.before, edit.name)
-    return with_eased_dependency(file, edit.name, edit.versions)
+    match edit.kind:
+        case Kind.RENAME:
+            return with_renamed_dependency(file, edit.before, edit.name)
+        case Kind.CONFLICT:
+            assert edit.number is not None
+            return without_conflict(file, edit.number)
+        case Kind.AVAILABLE:
+            return file.without_field("available")
+        case _:
+            return with_eased_dependency(file, edit.name, edit.versions)
 
 
 def _manifest_text(folder: Path, manifest: Manifest, project: Project, edits: Sequence[Edit]) -> str:
@@ -129,8 +142,7 @@ def _manifest_text(folder: Path, manifest: Manifest, project: Project, edits: Se
 
     content = _content(folder / FILE)
     document = tomlkit.parse("" if content is None else content.decode("utf-8"))
-    # From the last bound to the first, so that none moves before its turn.
-    for edit in sorted(edits, key=lambda edit: -1 if edit.bound is None else -edit.bound):
+    for edit in last_first(edits):
         match edit.kind:
             case Kind.BOUND:
                 _ease_bound(document, manifest, edit)
@@ -143,17 +155,17 @@ def _manifest_text(folder: Path, manifest: Manifest, project: Project, edits: Se
 
 
 def _ease_bound(document: Any, manifest: Manifest, edit: Edit) -> None:
-    assert edit.bound is not None
+    assert edit.number is not None
     solve = document["solve"]
-    restriction = manifest.restrictions[edit.bound]
+    restriction = manifest.restrictions[edit.number]
     left = eased(restriction.condition, edit.versions)
-    if manifest.ocaml is not None and edit.bound == 0:
+    if manifest.ocaml is not None and edit.number == 0:
         if left is None:
             del solve["ocaml"]
         else:
             solve["ocaml"] = write(left)
         return
-    position = edit.bound - (manifest.ocaml is not None)
+    position = edit.number - (manifest.ocaml is not None)
     if left is None:
         del solve["constraints"][position]
     else:

@@ -18,7 +18,7 @@ from monorepo.lock.model import LockedPackage
 from monorepo.lock.reader import load_lock
 from monorepo.manifest import load_manifest
 from monorepo.ports import Git, Http
-from monorepo.project import load_project
+from monorepo.project import load_project, with_questions
 from overlays.notation import parse_dependency
 from solver.formula import Constraint, Dependency, Text
 from solver.reduction import Reduction, Wanted
@@ -227,13 +227,7 @@ class _Question:
 
     def _with_it(self, request: Request, platforms: Set[int]) -> Request:
         """``request`` with it asked for on these platforms."""
-        if self._is_everywhere(platforms):
-            return replace(request, requires=(*request.requires, self.asked))
-        asking = tuple(
-            replace(platform, requires=(*platform.requires, self.asked)) if number in platforms else platform
-            for number, platform in enumerate(request.platforms)
-        )
-        return replace(request, platforms=asking)
+        return with_questions(request, (self.asked,), platforms)
 
     def _packages(self, request: Request) -> tuple[LockedPackage, ...]:
         universe, solution = self.project.choose(request)

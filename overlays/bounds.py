@@ -1,9 +1,10 @@
-"""Changing what an opam file says of one dependency, and nothing else of it."""
+"""Changing what an opam file says of one package, and nothing else of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
+from itertools import count
 
 from overlays.formulas import condition_of
 from overlays.notation import write_for_opam
@@ -26,6 +27,32 @@ def with_eased_dependency(file: OpamFile, name: str, versions: Collection[Versio
 def with_renamed_dependency(file: OpamFile, name: str, other: str) -> OpamFile:
     """``file`` with ``other`` wherever ``depends`` names ``name``."""
     return _with_dependency(file, name, lambda mention: _renamed(mention, other), choices=True)
+
+
+def without_conflict(file: OpamFile, number: int) -> OpamFile:
+    """``file`` without one of the packages that ``conflicts`` lists, counted from 0 as they are written."""
+    value = file.field("conflicts")
+    left = None if value is None else _without(value, number, count())
+    return (
+        file.without_field("conflicts")
+        if left is None
+        else file.with_field("conflicts", print_value(left).strip())
+    )
+
+
+def _without(value: Value, number: int, counted: Iterator[int]) -> Value | None:
+    """What is left of ``value`` without the package of that number; None for nothing."""
+    match value:
+        case List(_, values) | Group(_, values):
+            left = [part for part in (_without(each, number, counted) for each in values) if part is not None]
+            return replace(value, values=tuple(left)) if left else None
+        case Joined(parts, signs):
+            left = [part for part in (_without(each, number, counted) for each in parts) if part is not None]
+            if len(left) < 2:
+                return left[0] if left else None
+            return replace(value, parts=tuple(left), signs=signs[: len(left) - 1])
+        case _:
+            return None if next(counted) == number else value
 
 
 def _eased(mention: String | Option, versions: Collection[Version]) -> Value:

@@ -54,9 +54,22 @@ class OpamFile(Fields):
             raise changed.error_in(name, f"this is not the value that was meant: {value}")
         return changed
 
-    def line_of_dependency(self, package: str) -> int | None:
-        """The line, from 1, where ``depends`` first names a package; None where it does not."""
-        value = self.field("depends")
+    def without_field(self, name: str) -> OpamFile:
+        """This file without a field, and without its lines where nothing else stands there."""
+        text, value = str(self), self.raw(name)
+        if value is None:
+            return self
+        end = self.offset_of_value(name) + len(value)
+        start = text.rindex(name, 0, self.offset_of_value(name))
+        line = text.rfind("\n", 0, start) + 1
+        next_line = text.find("\n", end) + 1 or len(text)
+        if not text[line:start].strip() and not text[end:next_line].strip():
+            start, end = line, next_line
+        return OpamFile.parse(text[:start] + text[end:], self.place)
+
+    def line_naming(self, package: str, field: str) -> int | None:
+        """The line, from 1, where a field of dependencies first names a package; None where it does not."""
+        value = self.field(field)
         if value is None:
             return None
         offset = braces = 0
@@ -64,7 +77,7 @@ class OpamFile(Fields):
             offset += len(token.before)
             braces += {"{": 1, "}": -1}.get(token.text, 0)
             if token.kind is Kind.STRING and not braces and text_of_string(token.text) == package:
-                return self.error_in("depends", "", offset).line
+                return self.error_in(field, "", offset).line
             offset += len(token.text)
         return None
 

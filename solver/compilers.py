@@ -63,7 +63,11 @@ class Compilers:
         self, request: Request, index: PackageIndex, platform: int | None, names: Iterable[str]
     ) -> None:
         """``names`` are what may be asked for of a compiler beside its version."""
-        platforms = request.platforms if platform is None else (request.platforms[platform],)
+        platforms = tuple(
+            replace(each, questions=())
+            for number, each in enumerate(request.platforms)
+            if platform in (None, number)
+        )
         choice = AnyOf(tuple(Dependency(name) for name in (OCAML, *names)))
         alone = replace(
             request,

@@ -21,6 +21,8 @@ class Kind(Enum):
     RENAME = "rename"
     BOUND = "bound"
     DEPENDENCY = "dependency"
+    CONFLICT = "conflict"
+    AVAILABLE = "available"
     PROVIDED = "provided"
     PORT = "port"
     TARGET = "target"
@@ -31,10 +33,11 @@ class Edit:
     """One change to what is asked.
 
     Args:
-        name: the package that it is about; of a `TARGET`, the targets, joined by commas.
+        name: the package that it is about, the root itself where it is `AVAILABLE`; of a `TARGET`, the
+            targets, joined by commas.
         versions: of a bound, those that it comes to admit; of a port, those to port; targets may differ.
         root: whose opam file it changes; empty where it changes none.
-        bound: which of the request's restrictions it changes; None for none.
+        number: which of the request's restrictions it changes, or of the root's conflicts; None for none.
         platform: which platform of the request a `TARGET` drops; None for none.
         before, after: what the line says in opam's syntax; ``after`` is empty where nothing is left.
         place: file and line of it; empty where it is not known or new.
@@ -45,7 +48,7 @@ class Edit:
     name: str
     versions: tuple[Version, ...] = ()
     root: str = ""
-    bound: int | None = None
+    number: int | None = None
     platform: int | None = None
     before: str = ""
     after: str = ""
@@ -55,27 +58,29 @@ class Edit:
 
 def edited(request: Request, index: PackageIndex, edits: Sequence[Edit]) -> tuple[Request, PackageIndex]:
     """What is asked of which packages once ``edits`` are made."""
-    for edit in edits:
+    for edit in last_first(edits):
         request, index = _edited(request, index, edit)
     without = {edit.platform for edit in edits if edit.kind is Kind.TARGET}
     platforms = tuple(platform for n, platform in enumerate(request.platforms) if n not in without)
     return replace(request, platforms=platforms), index
 
 
+def last_first(edits: Sequence[Edit]) -> list[Edit]:
+    """``edits`` in an order in which none of those that have a number moves what another is about."""
+    return sorted(edits, key=lambda edit: -1 if edit.number is None else -edit.number)
+
+
 def _edited(request: Request, index: PackageIndex, edit: Edit) -> tuple[Request, PackageIndex]:
     match edit.kind:
-        case Kind.RENAME | Kind.DEPENDENCY:
-            roots = tuple(
-                replace(root, depends=_with_edit(root.depends, edit)) if root.name == edit.root else root
-                for root in request.roots
-            )
+        case Kind.RENAME | Kind.DEPENDENCY | Kind.CONFLICT | Kind.AVAILABLE:
+            roots = tuple(_root(root, edit) if root.name == edit.root else root for root in request.roots)
             return replace(request, roots=roots), index
         case Kind.BOUND:
-            assert edit.bound is not None
+            assert edit.number is not None
             restrictions = list(request.restrictions)
-            old = restrictions[edit.bound]
+            old = restrictions[edit.number]
             condition = eased(old.condition, edit.versions) or ALWAYS
-            restrictions[edit.bound] = replace(old, condition=condition, text=edit.after)
+            restrictions[edit.number] = replace(old, condition=condition, text=edit.after)
             return replace(request, restrictions=tuple(restrictions)), index
         case Kind.PROVIDED:
             return replace(request, provided=request.provided | {edit.name}), index
@@ -83,6 +88,17 @@ def _edited(request: Request, index: PackageIndex, edit: Edit) -> tuple[Request,
             return request, _Ported(index, edit)
         case _:
             return request, index
+
+
+def _root(root: Package, edit: Edit) -> Package:
+    match edit.kind:
+        case Kind.AVAILABLE:
+            return replace(root, available=None)
+        case Kind.CONFLICT:
+            left = (each for number, each in enumerate(root.conflicts) if number != edit.number)
+            return replace(root, conflicts=tuple(left))
+        case _:
+            return replace(root, depends=_with_edit(root.depends, edit))
 
 
 def _with_edit(formula: Formula, edit: Edit) -> Formula:

@@ -13,12 +13,15 @@ from solver.package import Package
 from solver.problem import Problem
 from solver.reach import reached
 from solver.reduction import ANY_VERSION, Reduction, Wanted, all_of, wanted_in
-from solver.request import Request, package_variables
+from solver.request import AVAILABLE_KEY, Request, conflict_key, package_variables
 from solver.universe import Universe
 from solver.version import Version
 
-Refusal: TypeAlias = tuple[int, int, int]
+Exclusion: TypeAlias = tuple[int, int, int]
 """A candidate, a platform, and the number of the project's bound that refuses it there."""
+
+Refusal: TypeAlias = tuple[int, int | None]
+"""A candidate, and the number of a need that it must not see met; None for where it is not available."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +31,32 @@ class Loosening:
     Args:
         facts: what it loosens, with ``{}`` for its number.
         conditions: of an edit of a bound, what is to be eased.
+        lifts: what roots refuse, as `Refusal` has it, that stands unless it is loosened.
     """
 
     edit: Edit
-    facts: tuple[str, ...]
+    facts: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
+    lifts: frozenset[Refusal] = frozenset()
 
 
 def loosenings(
-    request: Request, universe: Universe, problem: Problem, refusals: Sequence[Refusal]
+    request: Request, universe: Universe, problem: Problem, exclusions: Sequence[Exclusion]
 ) -> Iterator[Loosening]:
     """Everything that may be loosened, of two that cost the same that which is preferred first."""
     numbers = {name: number for number, name in enumerate(universe.candidates)}
-    yield from _bounds(request, problem, refusals)
+    yield from _bounds(request, problem, exclusions)
     yield from _dependencies(request, problem, numbers)
+    yield from _refusals(request, problem)
     yield from _foreigners(universe, problem, numbers)
     yield from _targets(request)
 
 
-def _bounds(request: Request, problem: Problem, refusals: Sequence[Refusal]) -> Iterator[Loosening]:
+def _bounds(request: Request, problem: Problem, exclusions: Sequence[Exclusion]) -> Iterator[Loosening]:
     """Bounds of mono.toml."""
     reductions = _reductions(request)
     for bound, restriction in enumerate(request.restrictions):
-        if not any(where == bound for _, _, where in refusals):
+        if not any(where == bound for _, _, where in exclusions):
             continue
         name, dependency = restriction.name, Dependency(restriction.name, restriction.condition)
         found = (reduction.wanted(dependency, name, Version.parse("")) for reduction in reductions)
@@ -58,11 +64,11 @@ def _bounds(request: Request, problem: Problem, refusals: Sequence[Refusal]) -> 
         edit = Edit(
             Kind.BOUND,
             restriction.name,
-            bound=bound,
+            number=bound,
             before=wording(request, name, (restriction.condition,)),
             place=restriction.place,
         )
-        refused = {index for index, _, where in refusals if where == bound}
+        refused = {index for index, _, where in exclusions if where == bound}
         facts = (f"loosens({{}},{bound}).", *_far(problem, name, wanted, refused))
         yield Loosening(edit, facts, (restriction.condition,))
 
@@ -92,6 +98,37 @@ def _dependencies(request: Request, problem: Problem, numbers: Mapping[str, int]
             )
             facts = [f"eases({{}},{index},{number},{numbers[name]})." for index, number, _ in needs]
             yield Loosening(edit, (*facts, *_far(problem, name, wanted)), conditions)
+
+
+def _refusals(request: Request, problem: Problem) -> Iterator[Loosening]:
+    """What the roots refuse: each of their conflicts, and targets that they are not available on."""
+    places = request.root_places or {}
+    reductions = _reductions(request, own=True)
+    indexes = {c.name: index for index, c in enumerate(problem.candidates) if c.nature is Nature.ROOT}
+    for root in request.roots:
+        index = indexes[root.name]
+        refused = {
+            need: number
+            for who, number, relation, need in problem.traced
+            if who == index and relation == "refuses"
+        }
+        for position, conflict in enumerate(root.conflicts):
+            wanted = (reduction.wanted(conflict, root.name, root.version) for reduction in reductions)
+            needs = list(dict.fromkeys(each for each in wanted if each in refused))
+            if needs:
+                edit = Edit(
+                    Kind.CONFLICT,
+                    conflict.name,
+                    root=root.name,
+                    number=position,
+                    before=" & ".join(map(str, needs)),
+                    place=places.get((root.name, conflict_key(conflict.name)), ""),
+                )
+                yield Loosening(edit, lifts=frozenset((index, refused[need]) for need in needs))
+        if not all(problem.candidates[index].available):
+            place = places.get((root.name, AVAILABLE_KEY), "")
+            edit = Edit(Kind.AVAILABLE, root.name, root=root.name, place=place)
+            yield Loosening(edit, lifts=frozenset({(index, None)}))
 
 
 def wording(request: Request, name: str, conditions: Sequence[Condition], root: Package | None = None) -> str:
@@ -152,7 +189,7 @@ def _reductions(request: Request, *, own: bool = False) -> list[Reduction]:
     return [Reduction(package_variables(platform, own=own)) for platform in request.platforms]
 
 
-def excluded(request: Request, problem: Problem) -> tuple[Refusal, ...]:
+def excluded(request: Request, problem: Problem) -> tuple[Exclusion, ...]:
     """Candidate, platform and number of each bound of the project that refuses it there."""
     found = []
     reductions = _reductions(request)

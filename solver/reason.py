@@ -10,6 +10,7 @@ class Relation(Enum):
     """How a reason ties packages together."""
 
     ASKED = "is asked for"
+    QUESTION = "is asked about"
     NEEDS = "needs"
     CONFLICTS = "refuses"
     CLASS = "only one package of a conflict class"
@@ -32,5 +33,8 @@ class Reason:
     relation: Relation
     whom: tuple[str, ...] = ()
 
+
+WISHES = frozenset({Relation.ASKED, Relation.QUESTION})
+"""What nobody needs, but is wished for."""
 
 COMPILERS = Reason("", Relation.COMPILERS)

@@ -7,18 +7,18 @@ out (`Relaxation.clash`), and which smallest edits leave no clash (`Relaxation.e
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
 from solver.compilers import compiler_parts
 from solver.conflict import smallest_clash
 from solver.edit import Edit, Kind, eased
-from solver.loosening import Loosening, excluded, loosenings, wording
+from solver.loosening import Loosening, Refusal, excluded, loosenings, wording
 from solver.optimise import encoding, literal_of
 from solver.problem import write_problem
-from solver.reason import COMPILERS, Reason, Relation
-from solver.reduction import Need, wanted_in
+from solver.reason import COMPILERS, WISHES, Reason, Relation
+from solver.reduction import ANY_VERSION, Need, Wanted, wanted_in
 from solver.request import Request
 from solver.universe import Candidate, PackageIndex, build_universe
 from solver.version import Version
@@ -34,6 +34,7 @@ class Clash:
     ``wordings`` holds, for each reason that is a need or conflict, the versions and needs that count;
     ``refused``, for each bound of the project, the versions it refuses somewhere. ``targets`` are those the
     clash arises on; empty for all of them. ``platform`` is the number of one that it was found on by itself.
+    Where a name that nobody has is at fault, ``others`` are the reasons that tell of all such names.
     """
 
     reasons: tuple[Reason, ...]
@@ -41,6 +42,7 @@ class Clash:
     refused: Mapping[Reason, frozenset[Version]]
     targets: tuple[str, ...] = ()
     platform: int | None = None
+    others: tuple[Reason, ...] = ()
 
 
 class Relaxation:
@@ -57,11 +59,20 @@ class Relaxation:
         self.index = index
         self.universe = build_universe(request, index, relaxed=True)
         self.compiler_parts = compiler_parts(self.universe)
+        self.of_every_project = frozenset(
+            Wanted(dependency.name, ANY_VERSION)
+            for dependency in request.requires
+            if dependency.condition is None and dependency.name in self.compiler_parts
+        )
         self.problem = write_problem(self.universe)
         self.numbers = {name: number for number, name in enumerate(self.universe.candidates)}
         self.reasons: dict[Reason, int] = {}
         self.excluded = excluded(request, self.problem)
         self.loosenings = tuple(loosenings(request, self.universe, self.problem, self.excluded))
+        self.lifted_by: dict[Refusal, list[int]] = {}
+        for number, loosening in enumerate(self.loosenings):
+            for refusal in loosening.lifts:
+                self.lifted_by.setdefault(refusal, []).append(number)
         facts = [self.problem.facts, *self._because(), *self._general(), *self._loose()]
         facts += [f"guard({number})." for number in self.reasons.values()]
         arguments = ["--models=1", "--opt-strategy=usc"]
@@ -83,7 +94,8 @@ class Relaxation:
             reason = self._reason(self.problem.candidates[index].name, Relation(relation), need)
             self.traced.append(reason)
             x = self._number(reason)
-            yield f"{relation}_because({index},{number},{x})."
+            fact = f"{relation}_because({index},{number},{x})"
+            yield from self._standing(fact, (index, number) if relation == "refuses" else None)
             if (x, number) not in seen:
                 seen.add((x, number))
                 if reason == COMPILERS:
@@ -94,9 +106,14 @@ class Relaxation:
 
     def _reason(self, who: str, relation: Relation, need: Need) -> Reason:
         """Why ``who`` needs or refuses ``need``; what compilers say is all one."""
-        if who in self.compiler_parts:
+        return COMPILERS if who in self.compiler_parts else Reason(who, relation, _names(need))
+
+    def wish(self, need: Need) -> Reason:
+        """Why ``need`` is asked for; of a compiler, for which every project asks, as compilers are."""
+        if need in self.of_every_project:
             return COMPILERS
-        return Reason(who, relation, tuple(sorted({wanted.name for wanted in wanted_in(need)})))
+        question = need in self.universe.questions
+        return Reason("", Relation.QUESTION if question else Relation.ASKED, _names(need))
 
     def _general(self) -> Iterator[str]:
         problem, platforms = self.problem, self.request.platforms
@@ -105,16 +122,12 @@ class Relaxation:
                 if not candidate.available[place]:
                     reason = Reason(candidate.name, Relation.UNAVAILABLE, platform.targets)
                     x = self._number(COMPILERS if candidate.name in self.compiler_parts else reason)
-                    yield f"guards_available({index},{place},{x})."
+                    yield from self._standing(f"guards_available({index},{place},{x})", (index, None))
             if candidate.outsider:
                 x = self._number(Reason(candidate.name, Relation.FOREIGN))
                 yield f"guards_foreign({self.numbers[candidate.name]},{x})."
-        required = (dependency for dependency in self.request.requires if dependency.condition is None)
-        of_every_project = {(d.name,) for d in required if d.name in self.compiler_parts}
         for number, need in problem.asked.items():
-            reason = self._reason("", Relation.ASKED, need)
-            x = self._number(COMPILERS if reason.whom in of_every_project else reason)
-            yield f"guards_asked({number},{x})."
+            yield f"guards_asked({number},{self._number(self.wish(need))})."
         for number, name in enumerate(problem.classes):
             members = {c.name for c in problem.candidates if name in c.package.conflict_class}
             of_compilers = members <= self.compiler_parts
@@ -124,6 +137,13 @@ class Relaxation:
             yield f"excluded({index},{place},{bound})."
         for bound in sorted({bound for _, _, bound in self.excluded}):
             yield f"guards_bound({bound},{self._number(self._bound_reason(bound))})."
+
+    def _standing(self, fact: str, refusal: Refusal | None) -> Iterator[str]:
+        """``fact``, which is so unless what it comes from is loosened."""
+        by = self.lifted_by.get(refusal, ()) if refusal is not None else ()
+        if not by:
+            yield f"{fact}."
+        yield from (f"{fact} :- not loosened({number})." for number in by)
 
     def _bound_reason(self, bound: int) -> Reason:
         restriction = self.request.restrictions[bound]
@@ -136,6 +156,7 @@ class Relaxation:
         cross = any(platform.cross for platform in self.request.platforms)
         mildness = [
             {Kind.BOUND, Kind.DEPENDENCY},
+            {Kind.CONFLICT, Kind.AVAILABLE},
             {Kind.PORT} if cross else {Kind.PROVIDED},
             {Kind.PROVIDED} if cross else {Kind.PORT},
             {Kind.TARGET},
@@ -153,20 +174,53 @@ class Relaxation:
         Most often one target alone has no answer, and its story is shorter: it is told if there is one.
         """
         platforms = self.request.platforms
-        alone = [number for number in range(len(platforms)) if self._clashes(self.reasons, number)]
+        alone = [number for number in range(len(platforms)) if self.clashes(self.reasons, number)]
         for number in alone[:1]:
-            core = self._smallest(number)
-            targets = platforms[number].targets if len(alone) < len(platforms) else ()
-            return Clash(core, self._wordings(core, number), self._refused(core), targets, number)
-        if not self._clashes(self.reasons):
-            return None
-        core = self._smallest()
-        return Clash(core, self._wordings(core), self._refused(core))
+            return self._clash(number, platforms[number].targets if len(alone) < len(platforms) else ())
+        return self._clash() if self.clashes(self.reasons) else None
 
-    def holds_without(self, clash: Clash, left_out: Reason) -> bool:
-        """Whether the other reasons of a clash hold together, as they do where it is told in short."""
-        left = [reason for reason in clash.reasons if reason != left_out]
-        return not self._clashes(left, clash.platform)
+    def _clash(self, only: int | None = None, targets: tuple[str, ...] = ()) -> Clash:
+        unknown = self._unknown()
+        ordered = _from_the_roots(self.reasons, unknown)
+        core = tuple(smallest_clash(ordered, lambda reasons: self.clashes(reasons, only)))
+        wordings = self._wordings(core, only)
+        others: tuple[Reason, ...] = ()
+        if not unknown.isdisjoint(core):
+            others = tuple(reason for reason in self._leading_to(unknown) if reason not in core)
+            wordings |= {reason: self._said_by(reason) for reason in others}
+        return Clash(core, wordings, self._refused(core), targets, only, others)
+
+    def _leading_to(self, reasons: Set[Reason]) -> Iterator[Reason]:
+        """These reasons and that their roots are asked for, in order."""
+        roots = {(reason.who,) for reason in reasons}
+        for reason in self.reasons:
+            if reason in reasons or (reason.relation is Relation.ASKED and reason.whom in roots):
+                yield reason
+
+    def _said_by(self, reason: Reason) -> tuple[tuple[Candidate, Need], ...]:
+        """All that versions say of a reason."""
+        return tuple(
+            (self.problem.candidates[index], need)
+            for traced, (index, _, _, need) in zip(self.traced, self.problem.traced, strict=True)
+            if traced == reason
+        )
+
+    def _unknown(self) -> frozenset[Reason]:
+        """What the project itself asks for that nobody has: each alone is why there is no answer."""
+        roots = {root.name for root in self.request.roots}
+        own = (
+            reason
+            for reason in self.reasons
+            if reason.relation in WISHES or (reason.relation is Relation.NEEDS and reason.who in roots)
+        )
+        known = {name for name, found in self.universe.candidates.items() if found}
+        known.update(name for name, found in self.universe.rejections.items() if found)
+        return frozenset(reason for reason in own if known.isdisjoint(reason.whom))
+
+    def clashes(self, reasons: Iterable[Reason], only: int | None = None) -> bool:
+        """Whether ``reasons`` cannot hold together, on the ``only`` platform or on all at once."""
+        guards = [self.active[reason] for reason in reasons]
+        return not self._holds([*self._as_asked(only), self.all_said, *guards])
 
     def edits(self) -> Iterator[tuple[tuple[Edit, ...], frozenset[tuple[str, Version]]]]:
         """Sets of edits after which nothing clashes, none with a part that would do, the cheapest first.
@@ -220,16 +274,6 @@ class Relaxation:
 
     # Clashes
 
-    def _smallest(self, only: int | None = None) -> tuple[Reason, ...]:
-        """The reasons of a clash, those near the roots if there is a choice."""
-        return tuple(
-            smallest_clash(_from_the_roots(self.reasons), lambda reasons: self._clashes(reasons, only))
-        )
-
-    def _clashes(self, reasons: Iterable[Reason], only: int | None = None) -> bool:
-        guards = [self.active[reason] for reason in reasons]
-        return not self._holds([*self._as_asked(only), self.all_said, *guards])
-
     def _wordings(
         self, core: Sequence[Reason], only: int | None = None
     ) -> dict[Reason, tuple[tuple[Candidate, Need], ...]]:
@@ -272,11 +316,18 @@ class Relaxation:
         return literal_of(self.control, name, *numbers)
 
 
-def _from_the_roots(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
-    """The reasons in the order in which a story would rather be made of them: those near the roots first."""
+def _names(need: Need) -> tuple[str, ...]:
+    return tuple(sorted({wanted.name for wanted in wanted_in(need)}))
+
+
+def _from_the_roots(reasons: Iterable[Reason], unknown: Set[Reason]) -> tuple[Reason, ...]:
+    """The reasons in the order in which a story would rather be made of them: those near the roots first.
+
+    Of those that are as near, what asks for an ``unknown`` name comes before all else.
+    """
     needed: dict[str, set[str]] = {}
     for reason in reasons:
-        if reason.relation in (Relation.ASKED, Relation.NEEDS):
+        if reason.relation is Relation.NEEDS or reason.relation in WISHES:
             needed.setdefault(reason.who, set()).update(reason.whom)
     distances = {"": 0}
     waiting = deque([""])
@@ -287,16 +338,18 @@ def _from_the_roots(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
             waiting.append(whom)
     farthest = len(distances)
 
-    def nearness(reason: Reason) -> tuple[bool, int, int, str, tuple[str, ...]]:
+    def nearness(reason: Reason) -> tuple[bool, int, bool, int, str, tuple[str, ...]]:
         general = reason.relation is Relation.CLASS
         distance = 1 if reason == COMPILERS else distances.get(reason.who, farthest)
-        return general, distance, _EASE.index(reason.relation), reason.who, reason.whom
+        ease = _EASE.index(reason.relation)
+        return general, distance, reason not in unknown, ease, reason.who, reason.whom
 
     return tuple(sorted(reasons, key=nearness))
 
 
 _EASE = (
     Relation.ASKED,
+    Relation.QUESTION,
     Relation.NEEDS,
     Relation.CONFLICTS,
     Relation.BOUND,

@@ -47,7 +47,7 @@ def repairs(
     request = relaxation.request
     found: list[Repair] = []
     smallest = 0
-    for edits, answer in _candidates(relaxation, index, explanation, names):
+    for edits, answer in _candidates(relaxation, explanation, names):
         if smallest and len(edits) > smallest + 1:
             break
         if _would_help(edits, request, index, answer):
@@ -79,14 +79,13 @@ class _Only:
 
 
 def _candidates(
-    relaxation: Relaxation, index: PackageIndex, explanation: Explanation, names: Sequence[str]
+    relaxation: Relaxation, explanation: Explanation, names: Sequence[str]
 ) -> Iterator[tuple[tuple[Edit, ...], _Answer | None]]:
     request = relaxation.request
-    roots = {root.name for root in request.roots}
     told = {missing.name for missing in explanation.missing if missing.end is End.UNKNOWN}
-    all_unknown = {name for name in request.direct - roots if not index.packages(name)}
-    misspelt = dict.fromkeys(_renamed(request, unknown, names) for unknown in (told, all_unknown) if told)
-    yield from ((edits, None) for edits in misspelt if edits)
+    misspelt = _renamed(request, told, names)
+    if misspelt:
+        yield misspelt, None
     yield from islice(relaxation.edits(), _MOST_TRIED)
 
 

@@ -29,14 +29,16 @@ class Preferences:
 class Platform:
     """Targets that see the same packages: same variables, same further requirements.
 
-    ``requires`` are what the targets themselves ask for (mirage-solo5 and the like); ``cross`` tells that a
-    cross compiler makes their programs, which sees no library of the host's system.
+    ``requires`` are what the targets themselves ask for (mirage-solo5 and the like), ``questions`` what a
+    question about the project asks for beside; ``cross`` tells that a cross compiler makes their programs,
+    which sees no library of the host's system.
     """
 
     targets: tuple[str, ...]
     variables: Mapping[str, Value]
     requires: tuple[Dependency, ...] = ()
     cross: bool = False
+    questions: tuple[Dependency, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class Request:
         provided: names that are installed outside.
         pinned: names of which a root says where they come from.
         root_places: for error messages, the file and line where a root names a dependency:
-            ``(root, dependency)`` to ``hello.opam:5``; also of its fields ``conflicts:`` and ``available:``.
+            ``(root, dependency)`` to ``hello.opam:5``; also where it refuses something, with `conflict_key`
+            or `AVAILABLE_KEY` in place of the dependency.
         preferences: which of several answers is taken.
         unverified: names that may come from an archive without any checksum.
         any_build_system: whether opam's rules alone count: whatever builds a package will do, as nothing is
@@ -86,6 +89,14 @@ class Request:
 
         formulas: tuple[Formula, ...] = tuple(root.depends for root in self.roots)
         return frozenset(dependency.name for formula in formulas for dependency in dependencies_in(formula))
+
+
+AVAILABLE_KEY = "available:"
+
+
+def conflict_key(name: str) -> str:
+    """Under what `Request.root_places` has the place where a root conflicts with a package."""
+    return f"conflicts: {name}"
 
 
 def package_variables(platform: Platform, *, own: bool) -> dict[str, Value]:

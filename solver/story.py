@@ -9,10 +9,10 @@ from functools import cached_property
 from solver.compilers import OCAML, Compilers
 from solver.explanation import Cause, Companion, Demand, End, Explanation, Missing, Side, Step
 from solver.formula import Bound
-from solver.reason import COMPILERS, Reason, Relation
+from solver.reason import COMPILERS, WISHES, Reason, Relation
 from solver.reduction import ANY_VERSION, Bounds, Need, SomeBound, Wanted, all_of, simplest, wanted_in
 from solver.relaxation import Clash, Relaxation
-from solver.request import Request
+from solver.request import AVAILABLE_KEY, Request, conflict_key
 from solver.universe import Candidate, PackageIndex, Universe
 from solver.version import Version
 from solver.weakest import weakest
@@ -44,6 +44,7 @@ class _Story:
         self.universe: Universe = relaxation.universe
         self.parts = relaxation.compiler_parts
         self.clash = clash
+        self.reasons = (*clash.reasons, *clash.others)
         self.possible: dict[str, tuple[Candidate, ...]] = {}
         self.asked: dict[str, list[list[Wanted]]] = {}
         self.admitted: dict[str, dict[Reason, frozenset[Version]]] = {}
@@ -51,8 +52,8 @@ class _Story:
 
     def told(self) -> Explanation:
         waiting = sorted(
-            self.clash.reasons,
-            key=lambda r: (r.relation is not Relation.ASKED, not r.who, r.who, r.relation.name, r.whom),
+            self.reasons,
+            key=lambda r: (r.relation not in WISHES, not r.who, r.who, r.relation.name, r.whom),
         )
         steps = []
         while waiting:
@@ -62,13 +63,13 @@ class _Story:
         missing = tuple(
             self._missing(name) for name, left in self.possible.items() if not left and name in self.asked
         )
-        cause = _cause(self.clash.reasons, missing, self.parts)
+        cause = _cause(self.reasons, missing, self.parts)
         told = tuple(self._in_short(step) for step in steps)
         return Explanation(cause, told, missing, self.clash.targets, self.origins)
 
     def _next(self, waiting: Sequence[Reason]) -> Reason:
         """The reason to tell now: of a package that was introduced, and is narrowed by nothing that waits."""
-        introduced = [r for r in waiting if r.relation is Relation.ASKED or r.who in self.possible]
+        introduced = [r for r in waiting if r.relation in WISHES or r.who in self.possible]
         introduced = introduced or list(waiting)
         facts = [r for r in introduced if r.relation in _FACTS]
         if facts:
@@ -82,7 +83,7 @@ class _Story:
     def _step(self, reason: Reason) -> Step:
         possible = self.possible.get(reason.who, self.universe.candidates.get(reason.who, ()))
         match reason.relation:
-            case Relation.ASKED:
+            case Relation.ASKED | Relation.QUESTION:
                 needs = self._asked_for(reason)
                 self._narrow(reason, needs)
                 return Step(reason, tuple(Demand((), str(need)) for need in needs), self._targets(reason))
@@ -140,7 +141,7 @@ class _Story:
 
     def _companions(self) -> Iterator[Companion]:
         """What is asked of a compiler beside the version of OCaml, and what that leaves of these."""
-        asking = [reason for reason in self.clash.reasons if self._asks_of_compiler(reason)]
+        asking = [reason for reason in self.reasons if self._asks_of_compiler(reason)]
         needs = [need for reason in asking for need in self._needs_of(reason)]
         names = sorted({wanted.name for need in needs for wanted in wanted_in(need)})
         compilers = Compilers(self.request, self.relaxation.index, self.clash.platform, names)
@@ -172,7 +173,7 @@ class _Story:
 
     def _needs_of(self, reason: Reason) -> list[Need]:
         """What a reason asks for; of a bound of the project, what it refuses."""
-        if reason.relation is Relation.ASKED:
+        if reason.relation in WISHES:
             return self._asked_for(reason)
         if reason.relation is Relation.BOUND:
             refused = sorted(self.clash.refused[reason])
@@ -184,17 +185,22 @@ class _Story:
     def _asked_for(self, reason: Reason) -> list[Need]:
         roots = [Wanted(root.name, ANY_VERSION) for root in self.request.roots]
         every = dict.fromkeys((*roots, *(need for needs in self.universe.requires for need in needs)))
-        return [need for need in every if tuple(sorted({w.name for w in wanted_in(need)})) == reason.whom]
+        return [need for need in every if self.relaxation.wish(need) == reason]
 
     def _place(self, reason: Reason) -> str:
         places = self.request.root_places or {}
-        field = _FIELDS.get(reason.relation)
-        names = (field,) if field else reason.whom
-        return next((places[reason.who, name] for name in names if (reason.who, name) in places), "")
+        match reason.relation:
+            case Relation.UNAVAILABLE:
+                keys: Iterable[str] = (AVAILABLE_KEY,)
+            case Relation.CONFLICTS:
+                keys = map(conflict_key, reason.whom)
+            case _:
+                keys = reason.whom
+        return next((places[reason.who, key] for key in keys if (reason.who, key) in places), "")
 
     def _targets(self, reason: Reason) -> str:
         """The targets that ask for something of themselves; empty where every project does."""
-        asked = set(reason.whom)
+        asked = set(reason.whom) if reason.relation is Relation.ASKED else set()
         platforms = self.request.platforms
         asking = [p for p in platforms if any({d.name} == asked for d in p.requires)]
         return ", ".join(target for platform in asking for target in platform.targets)
@@ -228,7 +234,7 @@ class _Story:
             end = End.ABSENT
         elif not any(all(c in fits for fits in fitting) for c in candidates):
             end = End.APART
-        elif name == OCAML and COMPILERS in self.clash.reasons:
+        elif name == OCAML and COMPILERS in self.reasons:
             near = self._nearest_compilers()
             end = End.NO_COMPILER if any(near) else End.APART
         else:
@@ -289,7 +295,7 @@ class _Story:
         return Side(who, target, through.pop() if len(through) == 1 else "", wording)
 
     def _origin(self, reason: Reason) -> tuple[str, str]:
-        if reason.relation is Relation.ASKED:
+        if reason.relation in WISHES:
             return reason.whom[0], self._targets(reason)
         return self.origins.get(reason.who, (reason.who, ""))
 
@@ -299,12 +305,12 @@ class _Story:
         roots = {root.name for root in self.request.roots}
         origins: dict[str, tuple[str, str]] = {}
         waiting: list[str] = []
-        for reason in self.clash.reasons:
-            if reason.relation is Relation.ASKED:
+        for reason in self.reasons:
+            if reason.relation in WISHES:
                 for name in reason.whom:
                     origins[name] = name, "" if name in roots else self._targets(reason)
                     waiting.append(name)
-        needs = [reason for reason in self.clash.reasons if reason.relation is Relation.NEEDS]
+        needs = [reason for reason in self.reasons if reason.relation is Relation.NEEDS]
         for who in waiting:
             for reason in needs:
                 for name in reason.whom if reason.who == who else ():
@@ -330,8 +336,7 @@ class _Story:
 
 
 _FACTS = frozenset({Relation.FOREIGN, Relation.UNAVAILABLE, Relation.BOUND})
-_FIELDS = {Relation.CONFLICTS: "conflicts:", Relation.UNAVAILABLE: "available:"}
-_ASKING = frozenset({Relation.NEEDS, Relation.ASKED})
+_ASKING = WISHES | {Relation.NEEDS}
 
 
 def _admitted_by(wanted: Sequence[Wanted]) -> Callable[[Candidate], bool]:

@@ -93,7 +93,10 @@ class Universe:
     candidates: Mapping[str, tuple[Candidate, ...]]
     rejections: Mapping[str, tuple[Rejection, ...]]
     requires: tuple[tuple[Need, ...], ...]
-    """For each platform, what is asked for beside the roots."""
+    """For each platform, what is asked for beside the roots: by the project, the target and questions."""
+
+    questions: frozenset[Need] = frozenset()
+    """Those of these that are of questions."""
 
     beyond: frozenset[str] = frozenset()
     """Names that something installed outside may need."""
@@ -143,13 +146,15 @@ class _Builder:
         self.queue: deque[tuple[str, bool]] = deque()
 
     def build(self) -> Universe:
-        requires = tuple(
-            tuple[Need, ...](
-                wanted
-                for dependency in (*self.request.requires, *platform.requires)
-                if (wanted := reduction.wanted(dependency, "", Version.parse(""))) is not None
-            )
+        questions = [
+            self._wishes(platform.questions, reduction)
             for platform, reduction in zip(self.request.platforms, self.reductions, strict=True)
+        ]
+        requires = tuple(
+            (*self._wishes((*self.request.requires, *platform.requires), reduction), *asked)
+            for platform, reduction, asked in zip(
+                self.request.platforms, self.reductions, questions, strict=True
+            )
         )
         for root in self.request.roots:
             self._reach(root.name, outside=False)
@@ -167,8 +172,14 @@ class _Builder:
             {name: self._candidates(name) for name in sorted(self.loaded)},
             {name: tuple(rejections) for name, rejections in sorted(self.rejections.items())},
             requires,
+            frozenset(need for needs in questions for need in needs),
             frozenset(name for name, outside in self.reached if outside),
         )
+
+    def _wishes(self, dependencies: Iterable[Dependency], reduction: Reduction) -> tuple[Need, ...]:
+        """What is asked for beside the roots, where its filter does not take it away."""
+        found = (reduction.wanted(dependency, "", Version.parse("")) for dependency in dependencies)
+        return tuple(wanted for wanted in found if wanted is not None)
 
     def _candidates(self, name: str) -> tuple[Candidate, ...]:
         insiders, outsiders = self.loaded[name]

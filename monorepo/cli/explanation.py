@@ -157,7 +157,7 @@ def _step(step: Step, request: Request, *, verbose: bool, at_the_end: bool = Fal
     """One reason; ``at_the_end`` where it speaks of a package of which no version is left."""
     who, whom = step.reason.who, " or ".join(step.reason.whom)
     match step.reason.relation:
-        case Relation.ASKED:
+        case Relation.ASKED | Relation.QUESTION:
             wording = plain(step.demands[0].wording)
             yield f"the target {step.place} needs {wording}" if step.place else f"{wording} is asked for"
         case Relation.NEEDS:
@@ -331,18 +331,5 @@ def _hint(error: NoAnswerError, shown: Sequence[Repair], options: str) -> str:
             return f"write {package} for {name}"
     if error.explanation.cause is Cause.UNKNOWN:
         return f"are all repositories that the project needs in {FILE}?"
-    if own := _hint_about_roots(error):
-        return own
     newer = "" if options else "; mono lock --upgrade looks for newer packages"
     return f"no small change to the project would help{newer}"
-
-
-def _hint_about_roots(error: NoAnswerError) -> str:
-    """What to do where a root itself refuses what is asked of it; no edit of bounds would help."""
-    roots = {root.name for root in error.request.roots}
-    for step in error.explanation.steps:
-        if step.reason.who in roots and step.reason.relation is Relation.CONFLICTS:
-            return f"drop that conflict, or what leads to {series(step.reason.whom, 'or')}"
-        if step.reason.who in roots and step.reason.relation is Relation.UNAVAILABLE:
-            return f"{step.reason.who} says so itself in its field available"
-    return ""

@@ -76,6 +76,10 @@ def in_words(edit: Edit) -> str:
             return f"write {edit.name} for {edit.before}{at}{_generated(edit)}"
         case Kind.BOUND | Kind.DEPENDENCY:
             return f"{_bound_in_words(edit)}{at}{_generated(edit)}"
+        case Kind.CONFLICT:
+            return f"drop the conflict with {plain(edit.before)}{at}{_generated(edit)}"
+        case Kind.AVAILABLE:
+            return f"drop the field available of {edit.root}{at}{_generated(edit)}"
         case Kind.PROVIDED:
             return f"install {edit.name} with opam, and name it in solve.provided{at}"
         case Kind.PORT:

@@ -8,6 +8,7 @@ import pytest
 
 from monorepo.adapters.git import GitClones
 from monorepo.adapters.http import HttpClient
+from monorepo.cli.explanation import sentences
 from monorepo.errors import LockError, RepositoryError
 from monorepo.outdated import Standings, outdated
 from monorepo.why_not import Because, WhyNot, asked_in, why_not
@@ -68,7 +69,60 @@ def test_another_compiler_is_refused_by_the_projects_own_bound(place: Place) -> 
     impossible = ask(place, "ocaml.5.2.0").impossible
     assert impossible is not None
     told = {(step.reason.relation, step.reason.who) for step in impossible.explanation.steps}
-    assert told == {(Relation.ASKED, ""), (Relation.BOUND, "ocaml")}
+    assert told == {(Relation.QUESTION, ""), (Relation.BOUND, "ocaml")}
+
+
+COMPILERS = {
+    f"{name}.{version}": f"{fields}\nflags: compiler"
+    for version in ("4.14.0", "5.2.0")
+    for name, fields in {
+        "ocaml": f'depends: ["ocaml-base-compiler" {{= "{version}"}} | "ocaml-variants" {{= "{version}"}}]',
+        "ocaml-base-compiler": 'conflict-class: "core"',
+        "ocaml-variants": 'conflict-class: "core"',
+    }.items()
+}
+
+
+def test_a_question_about_a_compiler_is_told_as_one(place: Place) -> None:
+    """What every project asks of a compiler is another thing, though it is the same package."""
+    place.publish(COMPILERS)
+    place.root('depends: ["ocaml" {>= "5.1"}]')
+    place.lock()
+    impossible = ask(place, "ocaml-base-compiler.4.14.0").impossible
+    assert impossible is not None
+    assert sentences(impossible) == [
+        "ocaml-base-compiler = 4.14.0 is asked for",
+        "app needs ocaml >= 5.1 (app.opam:2)",
+        "ocaml-base-compiler = 4.14.0 is for ocaml = 4.14.0",
+        "no version of ocaml meets both",
+    ]
+
+
+def test_who_asks_for_a_variant_of_the_compiler_gets_no_other(place: Place) -> None:
+    """As a project does whose root names it."""
+    place.publish(COMPILERS)
+    place.root('depends: ["ocaml"]')
+    place.lock()
+    told = ask(place, "ocaml-variants.5.2.0")
+    assert changes(told) == ["ocaml-base-compiler 5.2.0 None", "ocaml-variants None 5.2.0"]
+    assert because(told) == [Because.NOT_NEEDED]
+
+
+def test_a_question_on_what_a_target_asks_for_is_another_than_the_targets(place: Place) -> None:
+    manifest = (place.project / "mono.toml").read_text(encoding="utf-8")
+    target = 'base = "host"\nrequires = ["lib {>= 2}"]\n'
+    place.toml(f'{manifest}[targets]\nbuild = ["board"]\n[targets.board]\n{target}')
+    place.publish({"mirage-runtime.1": library()})
+    three_versions(place, "lib")
+    place.root('depends: ["mirage-runtime"]')
+    place.lock()
+    impossible = ask(place, "lib.1").impossible
+    assert impossible is not None
+    assert sentences(impossible) == [
+        "the target board needs lib >= 2",
+        "lib = 1 is asked for",
+        "no version of lib meets both",
+    ]
 
 
 def test_what_would_be_set_back_is_named(place: Place) -> None:

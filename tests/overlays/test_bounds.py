@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from overlays.bounds import with_eased_dependency, with_renamed_dependency
-from overlays.opam_file import OpamFile
+from overlays.bounds import with_eased_dependency, with_renamed_dependency, without_conflict
+from overlays.opam_file import OpamFile, read_package
 from solver.version import Version
 
 
@@ -61,6 +61,43 @@ def test_every_mention_that_must_hold_is_eased() -> None:
 def test_every_mention_of_a_dependency_is_renamed() -> None:
     renamed = str(with_renamed_dependency(OpamFile.parse(TEXT), "lib", "lab"))
     assert renamed == TEXT.replace('"lib"   {', '"lab"   {').replace('| "lib"', '| "lab"')
+
+
+CONFLICTS = """\
+conflicts: [
+  "a" {< "5"}  # of old
+  ("b" | "c" {= "1"} | ("d"))
+  "e" "f"
+]
+synopsis: "x"
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "old", "new"),
+    [
+        (0, '\n  "a" {< "5"}  # of old', "  # of old"),
+        (1, '("b" | "c"', '( "c"'),
+        (2, ' | "c" {= "1"}', ""),
+        (3, ' | ("d")', ""),
+        (5, ' "f"', ""),
+        (6, "", ""),
+    ],
+)
+def test_one_conflict_is_dropped(number: int, old: str, new: str) -> None:
+    """They are counted as `Package.conflicts` has them."""
+    file = without_conflict(OpamFile.parse(CONFLICTS), number)
+    assert str(file) == CONFLICTS.replace(old, new, 1)
+    before = read_package(OpamFile.parse(CONFLICTS), "p", "1").conflicts
+    after = read_package(file, "p", "1").conflicts
+    assert after == tuple(each for position, each in enumerate(before) if position != number)
+
+
+@pytest.mark.parametrize("value", ['"a"', '["a" {< "2"}]', '[("a")]'])
+def test_the_field_goes_with_the_last_conflict(value: str) -> None:
+    text = f'depends: []\nconflicts: {value}\nsynopsis: "x"\n'
+    assert str(without_conflict(OpamFile.parse(text), 0)) == 'depends: []\nsynopsis: "x"\n'
+    assert str(without_conflict(OpamFile.parse('synopsis: "x"\n'), 0)) == 'synopsis: "x"\n'
 
 
 def test_what_is_not_there_changes_nothing() -> None:

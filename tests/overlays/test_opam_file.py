@@ -161,11 +161,26 @@ def test_generic_access() -> None:
     ("package", "line"), [("ocaml", 5), ("dune", 6), ("lwt", 7), ("async", 7), ("os", None)]
 )
 def test_the_line_of_a_dependency(package: str, line: int | None) -> None:
-    assert OpamFile.parse(FULL).line_of_dependency(package) == line
+    assert OpamFile.parse(FULL).line_naming(package, "depends") == line
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ('a: "1"\nb: [\n  "2"\n]\nc: "3"\n', 'a: "1"\nc: "3"\n'),
+        ('a: "1"\r\nb: "2" \r\n\r\nc: "3"\r\n', 'a: "1"\r\n\r\nc: "3"\r\n'),
+        ('a: "1"\n# why\nb: "2" # how\nc: "3"', 'a: "1"\n# why\n # how\nc: "3"'),
+        ('a: "b: 1" b: "2" c: "3"', 'a: "b: 1"  c: "3"'),
+        ('a: "1"\nb: "2"', 'a: "1"\n'),
+        ('a: "b"\n', 'a: "b"\n'),
+    ],
+)
+def test_a_field_is_taken_out(text: str, left: str) -> None:
+    assert str(OpamFile.parse(text).without_field("b")) == left
 
 
 def test_a_file_without_dependencies_has_no_line_of_one() -> None:
-    assert OpamFile.parse("").line_of_dependency("a") is None
+    assert OpamFile.parse("").line_naming("a", "depends") is None
 
 
 REFUSED = {

@@ -71,8 +71,8 @@ def checksum(text: str) -> str:
     return f"sha256={hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def root(*depends: str, name: str = "app") -> Package:
-    return Package(name, Version.parse("dev"), formula(*depends, "dune"))
+def root(*depends: str, name: str = "app", **fields: object) -> Package:
+    return Package(name, Version.parse("dev"), formula(*depends, "dune"), **fields)  # type: ignore[arg-type]
 
 
 def request(*roots: Package, variables: Mapping[str, bool | str] | None = None, **fields: object) -> Request:
