@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monorepo.cli.formulas import series
+from monorepo.cli.formulas import few, series
 from monorepo.cli.words import counted
 from monorepo.lock.model import Kind, Lock, LockedPackage, LockedRepository
 from monorepo.manifest import FILE
@@ -55,13 +55,11 @@ def apart_lines(lock: Lock) -> Iterator[str]:
 
 def left_out_line(vanished: Vanished) -> str:
     """What a root would need if a variable had a value, and how to give it one."""
-    names, more = list(vanished.names), len(vanished.names) - _TOLD_ONE_BY_ONE
-    are = "is" if len(names) == 1 else "are"
-    if more > 1:
-        names[_TOLD_ONE_BY_ONE:] = [f"{more} more"]
+    are = "is" if len(vanished.names) == 1 else "are"
     have = "variable {} has" if len(vanished.variables) == 1 else "variables {} have"
     why = f"as the {have.format(series(vanished.variables))} no value"
-    return f"{vanished.place}: {series(names)} {are} left out, {why}; {FILE} can give one under [variables]"
+    left_out = f"{vanished.place}: {few(vanished.names)} {are} left out"
+    return f"{left_out}, {why}; {FILE} can give one under [variables]"
 
 
 def change_lines(
