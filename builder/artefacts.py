@@ -141,7 +141,7 @@ def _ask(check: Check, path: Path, environment: Mapping[str, str]) -> None:
     completed = run((check.tool, *arguments), folder=path.parent, environment=environment)
     if completed.status != 0 or check.expected not in completed.output:
         raise ArtefactError(
-            f"`{check.tool} {' '.join(check.arguments)}` does not answer {check.expected}",
+            f"{' '.join((check.tool, *check.arguments))} does not answer {check.expected}",
             place=path.name,
             details=tuple(completed.output.splitlines()[:5]) or (f"exit status {completed.status}",),
         )

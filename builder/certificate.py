@@ -78,7 +78,7 @@ def refuse_uncertified(packages: Sequence[Package], roots: Sequence[str], asked:
     if violations:
         raise ContextError(
             "the packages it states do not go together",
-            hint="run `mono lock`, then `mono contexts`",
+            hint="run mono lock, then mono contexts",
             details=violations,
         )
 
@@ -184,4 +184,4 @@ def _bound(bound: object) -> str:
 
 
 def _unreadable(what: object) -> ContextError:
-    return ContextError(f"states a need that cannot be read: {what!r:.80}", hint="run `mono contexts`")
+    return ContextError(f"states a need that cannot be read: {what!r:.80}", hint="run mono contexts")

@@ -38,7 +38,7 @@ from builder.errors import BuilderError
 def command(
     contexts: tuple[Path, ...], twice: bool, sandbox: str, jobs: int | None, as_json: bool, quiet: bool
 ) -> None:
-    """Build each CONTEXT, a folder contexts/TARGET that `mono contexts` wrote.
+    """Build each CONTEXT, a folder contexts/TARGET that mono contexts wrote.
 
     The artefacts come to be in CONTEXT/artefacts/ and a record of what went into them in
     CONTEXT/build-record.json. On stdout there is one line for each artefact: its sha256 and its path, as

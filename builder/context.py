@@ -22,7 +22,7 @@ FILE_NAME = "context.json"
 _DEEPEST = 200
 """Levels of lists and objects in a need; what opam files say nests a few."""
 
-_HINT = "write the contexts anew with `mono contexts`"
+_HINT = "write the contexts anew with mono contexts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +253,7 @@ def read_context(folder: Path) -> Context:
         raise ContextError(
             "there is no context here",
             place=str(path),
-            hint="name a folder contexts/TARGET that `mono contexts` wrote",
+            hint="name a folder contexts/TARGET that mono contexts wrote",
         ) from None
     except (OSError, UnicodeError) as error:
         raise ContextError(f"cannot be read ({error})", place=str(path), hint=_HINT) from error

@@ -11,9 +11,9 @@ from builder.context import Context
 from builder.digest import file_digest, tree_digest
 from builder.errors import InputsError
 
-_PULL = "restore it with `mono pull`, or make it part of the build with `mono contexts`"
+_PULL = "restore it with mono pull, or make it part of the build with mono contexts"
 _NOT_COPIED = shutil.ignore_patterns("_build", "_opam", "_work", ".git", ".hg")
-_LOCK = "write the contexts anew with `mono contexts`"
+_LOCK = "write the contexts anew with mono contexts"
 
 
 def verify_inputs(context: Context, project: Path) -> None:
@@ -88,5 +88,5 @@ def _refuse_strays(context: Context, project: Path, folder: str) -> None:
             raise InputsError(
                 "is not among the inputs of the context, but dune would build with it",
                 place=path,
-                hint="remove it, or run `mono pull`",
+                hint="remove it, or run mono pull",
             )

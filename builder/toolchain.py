@@ -161,7 +161,7 @@ class _Search:
         completed = run((path, *question), folder=Path("/"), environment=self._environment)
         if completed.status != 0:
             raise ToolError(
-                f"`{' '.join((name, *question))}` failed with exit status {completed.status}",
+                f"{' '.join((name, *question))} failed with exit status {completed.status}",
                 place=path,
                 hint=f"findlib must know the toolchain {question[1]}" if "-toolchain" in question else "",
                 details=tuple(completed.output.splitlines()[:5]),

@@ -3,11 +3,14 @@
 MonoError
 ├── ManifestError       mono.toml, or a root's opam file, says something impossible
 ├── RepositoryError     a repository cannot be opened or read
+│   └── UnreachedError  … as its server cannot be reached, whatever is asked of it
 ├── UnsolvableError     no answer exists; carries the explanation
 ├── LockError           mono.lock is absent, stale, damaged, or of another format
 ├── FetchError          a source could not be had, verified or unpacked
 │   ├── AbsentError     … from there: the server or folder has nothing of that name
-│   └── TemporaryError  … now: a busy server, a lost connection; asking again may help
+│   ├── TemporaryError  … now: a busy server, a lost connection; asking again may help
+│   ├── NowhereError    … from any place; carries what each place answered
+│   └── SeveralError    several could not be had; carries the failures of all
 ├── DuniverseError      the vendored tree cannot be made or is not what the lock says
 ├── TargetError         a target is unknown or cannot do what is asked
 └── BuildError          the separate builder refused or failed
@@ -16,7 +19,7 @@ MonoError
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 _LOGIN = re.compile(r"(https?://)[^/\s]*@|(\w+://[^/\s:@]+):[^/\s]*(?=@)")
@@ -66,6 +69,10 @@ class RepositoryError(MonoError):
     code = "repository"
 
 
+class UnreachedError(RepositoryError):
+    """Whatever else is asked of that server fails as well."""
+
+
 class UnsolvableError(MonoError):
     code = "unsolvable"
 
@@ -74,7 +81,16 @@ class LockError(MonoError):
     code = "lock"
 
 
+@dataclass
 class FetchError(MonoError):
+    """See the head of this file.
+
+    Args:
+        host: the server or proxy that failed whatever was asked of it; empty where something else did.
+    """
+
+    host: str = ""
+
     code = "fetch"
 
 
@@ -91,6 +107,27 @@ class TemporaryError(FetchError):
     """
 
     wait: float | None = None
+
+
+@dataclass
+class NowhereError(FetchError):
+    """No place has a source, or a file of one.
+
+    Args:
+        source: its directory in the duniverse.
+        failures: what the places answered that could have had it.
+    """
+
+    source: str = ""
+    failures: tuple[FetchError, ...] = ()
+
+
+@dataclass
+class SeveralError(FetchError):
+    """Of ``wanted`` things these ``errors`` tell why they could not be had; the details are those of all."""
+
+    errors: tuple[MonoError, ...] = ()
+    wanted: int = 0
 
 
 class DuniverseError(MonoError):
@@ -111,6 +148,31 @@ def raise_together(what: str, errors: Sequence[MonoError]) -> None:
         return
     if len(errors) == 1:
         raise errors[0]
-    lines = [line for error in errors for line in (str(error), *(f"  {detail}" for detail in error.details))]
-    hints = dict.fromkeys(error.hint for error in errors if error.hint)
-    raise type(errors[0])(f"{len(errors)} {what}", hint="; ".join(hints), details=tuple(lines))
+    raise type(errors[0])(f"{len(errors)} {what}", hint=hints_of(errors), details=details_of(errors))
+
+
+def refuse_failed(errors: Sequence[MonoError], wanted: int) -> None:
+    """As `raise_together` does, of things to be fetched that were ``wanted``, so many in all."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        errors = sorted(errors, key=str)
+        raise SeveralError(
+            f"{len(errors)} sources could not be fetched",
+            hint=hints_of(errors),
+            details=details_of(errors),
+            errors=tuple(errors),
+            wanted=wanted,
+        )
+
+
+def details_of(errors: Iterable[MonoError]) -> tuple[str, ...]:
+    """Several errors as the details of one: each with its own details, further in, below it."""
+    return tuple(
+        line for error in errors for line in (str(error), *(f"  {detail}" for detail in error.details))
+    )
+
+
+def hints_of(errors: Iterable[MonoError]) -> str:
+    """The hints of several errors as the hint of one, each of them once."""
+    return "; ".join(dict.fromkeys(error.hint for error in errors if error.hint))

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from monorepo.errors import RepositoryError
+from monorepo.errors import RepositoryError, UnreachedError
 
+_UNRESOLVED = "the server's name cannot be resolved"
+_UNREACHED = "the server cannot be reached, or breaks off"
 _LOGIN = "there is no such repository, or it asks for a login that git does not have"
 
 _MEANT: tuple[tuple[str, str, str], ...] = (
     (
         r"could not resolve (?:host|proxy)|name or service not known|unable to look up",
-        "the host is not known, or there is no network",
+        _UNRESOLVED,
         "look at the url and at the network",
     ),
     (
@@ -51,7 +53,7 @@ _MEANT: tuple[tuple[str, str, str], ...] = (
         r"couldn't connect|failed to connect|connection (?:refused|reset|timed out)|timed out|too slow"
         r"|network is unreachable|no route to host|returned error: [45][0-9][0-9]|unable to connect"
         r"|remote end hung up|early eof|unexpected disconnect|empty reply",
-        "the server cannot be reached, or breaks off",
+        _UNREACHED,
         "try again later, or look at the url",
     ),
     (
@@ -81,6 +83,7 @@ def in_our_words(complaint: Sequence[str], url: str) -> RepositoryError:
     for pattern, reason, hint in _MEANT:
         if re.search(pattern, said, re.IGNORECASE):
             told = [line for line in complaint if not _NO_NEWS.match(line)] or complaint
-            return RepositoryError(reason, url, hint, tuple(f"git: {line}" for line in told))
+            kind = UnreachedError if reason in (_UNRESOLVED, _UNREACHED) else RepositoryError
+            return kind(reason, url, hint, tuple(f"git: {line}" for line in told))
     first, *others = complaint
     return RepositoryError(first, url, details=tuple(others))

@@ -21,8 +21,6 @@ from monorepo.adapters.netrc import Logins
 from monorepo.errors import AbsentError, FetchError, TemporaryError
 
 if TYPE_CHECKING:
-    import ssl
-
     import httpx
 
 _REDIRECTS = 10
@@ -32,6 +30,7 @@ _PARTIAL, _BEYOND = 206, 416
 _CONNECTIONS = 32
 _UNWANTED, _UNWANTED_FOR = 1 << 16, 1.0  # bytes and seconds: more is not read only to keep a connection
 _NUMBER = re.compile(r"[0-9]{1,18}")
+_PROXIES = "look at HTTP_PROXY, HTTPS_PROXY and ALL_PROXY"
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 
 
@@ -80,37 +79,39 @@ class HttpClient:
     @contextmanager
     def stream(self, url: str, *, start: int = 0, validator: str = "") -> Iterator[Body]:
         """The document at ``url``; see `monorepo.ports.Http`. A redirect from https to http is refused."""
-        with _failures_of(url):
+        with _failures_of(url) as peer:
             range_ = {"Range": f"bytes={start}-"} if start else {}
             condition = {"If-Range": validator} if start and validator else {}
             deadline = time.monotonic() + self._timeouts.total
-            response = self._follow("GET", url, {**range_, **condition})
+            response = self._follow("GET", url, {**range_, **condition}, peer)
             if start and response.status_code in (_PARTIAL, _BEYOND) and not _goes_on(response, start):
                 _pass_over(response)
-                start, response = 0, self._follow("GET", url, {})
+                start, response = 0, self._follow("GET", url, {}, peer)
             if _first(response) not in (0, start):
                 _pass_over(response)
                 raise FetchError("the server answers with a part of the document that nobody asked for", url)
-            yield from self._answered(response, url, deadline)
+            yield from self._answered(response, url, peer, deadline)
 
     @contextmanager
     def post(self, url: str) -> Iterator[Body]:
         """The answer to a POST of nothing; see `monorepo.ports.Http`."""
-        with _failures_of(url):
+        with _failures_of(url) as peer:
             deadline = time.monotonic() + self._timeouts.total
-            yield from self._answered(self._follow("POST", url, {}), url, deadline)
+            response = self._follow("POST", url, {}, peer)
+            yield from self._answered(response, url, peer, deadline)
 
-    def _answered(self, response: httpx.Response, url: str, deadline: float) -> Iterator[Body]:
+    def _answered(self, response: httpx.Response, url: str, peer: _Peer, deadline: float) -> Iterator[Body]:
         try:
-            _refuse_failure(response, url)
+            _refuse_failure(response, url, peer)
             yield Body(response, url, self._timeouts, deadline)
         finally:
             response.close()
 
-    def _follow(self, method: str, url: str, headers: Mapping[str, str]) -> httpx.Response:
+    def _follow(self, method: str, url: str, headers: Mapping[str, str], peer: _Peer) -> httpx.Response:
         client = self._open()
-        request = client.build_request(method, url, headers=headers)
+        request = client.build_request(method, url, headers=headers, extensions={"trace": peer.trace})
         for hop in range(_REDIRECTS + 1):
+            peer.is_to_be_asked(request.url)
             response = self._send(client, request, directly=hop == 0)
             onward = response.next_request
             if onward is None:
@@ -215,44 +216,80 @@ class Body:
             yield chunk
 
 
-@contextmanager
-def _failures_of(url: str) -> Iterator[None]:
-    """Says of what httpx raises whether asking ``url`` again may help."""
-    import ssl
+class _Peer:
+    """Whom a request goes to: the server, or the proxy before it, as httpx finds in the environment."""
 
+    def __init__(self) -> None:
+        self._server = self._asked = ""
+
+    def is_to_be_asked(self, url: httpx.URL) -> None:
+        self._server = self._asked = _address(url.raw_host.decode("ascii"), url.port)
+
+    def trace(self, event: str, about: Mapping[str, object]) -> None:
+        """Hears what httpcore does for a request (its extension ``trace``)."""
+        if event == "connection.connect_tcp.started":
+            self._asked = _address(str(about["host"]), about["port"])
+
+    @property
+    def host(self) -> str:
+        return self._asked
+
+    @property
+    def kind(self) -> str:
+        return "server" if self._asked == self._server else "proxy"
+
+
+def _address(host: str, port: object) -> str:
+    return host if port in (None, 80, 443) else f"{host}:{port}"
+
+
+@contextmanager
+def _failures_of(url: str) -> Iterator[_Peer]:
+    """Says of what httpx raises what it means, and whether asking ``url`` again may help."""
     import httpx
 
+    peer = _Peer()
     try:
-        yield
+        yield peer
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         raise FetchError(f"this is no url for http: {error}", place=url) from error
     except httpx.TimeoutException as error:
-        raise TemporaryError("the server does not answer in time", place=url) from error
+        raise TemporaryError(f"the {peer.kind} does not answer in time", url, host=peer.host) from error
     except httpx.ProxyError as error:
-        raise FetchError(f"the proxy refuses: {error}", place=url) from error
+        raise FetchError(f"the proxy refuses: {error}", url, _PROXIES, host=peer.host) from error
     except httpx.HTTPError as error:
-        tls = _tls_failure(error)
-        if isinstance(tls, ssl.SSLCertVerificationError):
-            raise FetchError(
-                f"the server's certificate is not to be trusted: {tls.verify_message}",
-                place=url,
-                hint="name the file of an authority of your own in SSL_CERT_FILE",
-            ) from error
-        if tls is not None:
-            raise FetchError(f"TLS cannot be agreed on: {tls.reason or tls}", place=url) from error
-        raise TemporaryError(f"the connection failed: {_words(error)}", place=url) from error
+        raise _connection_failure(error, url, peer) from error
 
 
-def _tls_failure(error: BaseException) -> ssl.SSLError | None:
-    """What TLS itself objected to, below ``error``; a connection that was lost is no objection."""
+def _connection_failure(error: httpx.HTTPError, url: str, peer: _Peer) -> FetchError:
+    import socket
     import ssl
 
+    below = _system_failure(error)
+    if isinstance(below, ssl.SSLCertVerificationError):
+        return FetchError(
+            f"the {peer.kind}'s certificate is not to be trusted: {below.verify_message}",
+            url,
+            "name the file of an authority of your own in SSL_CERT_FILE",
+            host=peer.host,
+        )
+    lost = isinstance(below, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    if isinstance(below, ssl.SSLError) and not lost:
+        return FetchError(f"TLS cannot be agreed on: {below.reason or below}", url, host=peer.host)
+    reason = f"the connection failed: {_words(error)}"
+    if isinstance(below, socket.gaierror):
+        reason = f"the {peer.kind}'s name cannot be resolved"
+    elif isinstance(below, ConnectionRefusedError):
+        reason = f"the {peer.kind} refuses the connection"
+    return TemporaryError(reason, url, _PROXIES if peer.kind == "proxy" else "", host=peer.host)
+
+
+def _system_failure(error: BaseException) -> OSError | None:
+    """What the system, or TLS, objected to, below ``error``."""
     below: BaseException | None = error
-    while below is not None:
-        if isinstance(below, ssl.SSLError):
-            return None if isinstance(below, ssl.SSLEOFError | ssl.SSLZeroReturnError) else below
+    while below is not None and not isinstance(below, OSError):
         below = below.__cause__ or below.__context__
-    return None
+    return below
 
 
 def _goes_on(response: httpx.Response, start: int) -> bool:
@@ -283,15 +320,16 @@ def _pass_over(response: httpx.Response) -> None:
     response.close()
 
 
-def _refuse_failure(response: httpx.Response, url: str) -> None:
+def _refuse_failure(response: httpx.Response, url: str, peer: _Peer) -> None:
     if response.is_success:
         return
     _pass_over(response)
     reason = f"the server answers {response.status_code} {response.reason_phrase}".rstrip()
     if response.status_code in _BUSY:
-        raise TemporaryError(reason, place=url, wait=_asked_wait(response))
-    kind = AbsentError if response.status_code in _ABSENT else FetchError
-    raise kind(reason, place=url)
+        raise TemporaryError(reason, url, host=peer.host, wait=_asked_wait(response))
+    if response.status_code in _ABSENT:
+        raise AbsentError(reason, url)
+    raise FetchError(reason, url, host=peer.host)
 
 
 def _asked_wait(response: httpx.Response) -> float | None:

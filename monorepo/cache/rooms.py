@@ -140,6 +140,8 @@ def _entry(room: Room, name: str, path: Path, names: Mapping[str, str]) -> Entry
         about = ", ".join(tree_packages(path)) or about
     elif room is Room.GIT:
         about = about or _url(path)
+        if name.endswith(".commits"):
+            about = f"{about} (history)".lstrip()
     used = marks.get(room, path)
     if not used.exists():
         used = path

@@ -39,3 +39,9 @@ def series(words: Sequence[str], joint: str = "and") -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} {joint} {words[-1]}"
+
+
+def few(words: Sequence[str], most: int = 3) -> str:
+    """``a, b, c and 9 more``."""
+    more = len(words) - most
+    return series([*words[:most], f"{more} more"] if more > 1 else words)

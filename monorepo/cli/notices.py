@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from monorepo.cli.formulas import series
+from monorepo.cli.formulas import few, series
 from monorepo.lock.notices import Apart, Idle, LeftOut, Notice, PassedOver, Timeless, Unheard
 from monorepo.manifest import FILE
-
-_TOLD_ONE_BY_ONE = 3
 
 
 def notice_line(notice: Notice) -> str:
@@ -31,7 +27,7 @@ def _in_words(notice: Notice) -> str:
             are = "is" if len(names) == 1 else "are"
             have = "variable {} has" if len(variables) == 1 else "variables {} have"
             why = f"as the {have.format(series(variables))} no value"
-            return f"{_few(names)} {are} left out, {why}; {FILE} can give one under [variables]"
+            return f"{few(names)} {are} left out, {why}; {FILE} can give one under [variables]"
         case Idle(targets):
             needed = "what it needs" if len(targets) == 1 else "what they need"
             return (
@@ -45,9 +41,3 @@ def _in_words(notice: Notice) -> str:
             return f"no one version of {name} will do for all targets: {told}"
         case Timeless(repository):
             return f'repository "{repository}" is not in git and has no older state: it is taken as it is now'
-
-
-def _few(names: Sequence[str]) -> str:
-    """Names, and how many more there are of many."""
-    more = len(names) - _TOLD_ONE_BY_ONE
-    return series([*names[:_TOLD_ONE_BY_ONE], f"{more} more"] if more > 1 else names)

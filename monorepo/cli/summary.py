@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from monorepo.cli.formulas import few
 from monorepo.cli.words import counted
 from monorepo.lock.model import Kind, Lock, LockedPackage, LockedRepository
 
@@ -51,7 +52,7 @@ def change_lines(
     """
     changed, added, removed = _colored("~", "yellow"), _colored("+", "green"), _colored("-", "red")
     lines = [
-        f"{changed} repository {repository_change(was, now)}"
+        f"{changed} repository {repository_change(was, now, difference)}"
         for was, now in difference.repositories
         if not (brief and was and was.is_folder and now and now.is_folder)
     ]
@@ -99,8 +100,13 @@ def _recorded(difference: Difference, causes: Causes | None) -> Iterator[str]:
             yield from (f"{package.name} {package.version}: {change}" for package in packages)
 
 
-def repository_change(was: LockedRepository | None, now: LockedRepository | None) -> str:
-    """``opam 97014be0a1b2 -> abcdef012345``: what became of a repository; one of the two is there."""
+def repository_change(
+    was: LockedRepository | None, now: LockedRepository | None, difference: Difference
+) -> str:
+    """``opam 97014be0a1b2 -> abcdef012345``: what became of a repository; one of the two is there.
+
+    The hash of a folder covers what was read of it, so there it is told of which packages that is.
+    """
     if now is None:
         assert was is not None  # one of the two is there
         return f"{was.name} is gone"
@@ -109,7 +115,9 @@ def repository_change(was: LockedRepository | None, now: LockedRepository | None
     if was.url != now.url:
         return f"{now.name} {was.url} -> {now.url}"
     if now.is_folder:
-        return f"{now.name}: other things were read of it"  # the hash of a folder covers what was asked of it
+        packages = difference.packages_of(now.name)
+        whose = f"of {few(packages)}" if packages else "none of a locked package"
+        return f"{now.name}: other opam files were read of it, {whose}"
     return f"{now.name} {_state(was)} -> {_state(now)}"
 
 

@@ -11,7 +11,7 @@ import click
 
 from monorepo.cli.output import fold, width
 from monorepo.cli.settings import Settings
-from monorepo.errors import MonoError, UnsolvableError
+from monorepo.errors import MonoError, SeveralError, UnsolvableError
 
 _LONGEST = 2000
 _LAYOUT = re.compile(r"(\n(?=  )|\x1b\[(?:0|1|2|3[1-7])m)")
@@ -63,6 +63,8 @@ def error_data(error: Exception, told: MonoError, folder: Path) -> dict[str, obj
     }
     if isinstance(error, NoAnswerError):
         return data | {"details": sentences(error, verbose=True)} | as_data(error, folder)
+    if isinstance(error, SeveralError):
+        return data | {"hint": error.hint, "details": list(error.details)}
     return data | dict(error.data) if isinstance(error, ReportedError) else data
 
 
@@ -77,6 +79,10 @@ def told_in_words(error: Exception, settings: Settings) -> MonoError:
 
             folder, options = settings.directory, settings.lock_options
             return in_words(error, folder, verbose=settings.verbose, options=options)
+        case SeveralError() if not settings.verbose:
+            from monorepo.cli.unfetched import in_few_words
+
+            return in_few_words(error)
         case MonoError():
             return error
         case ReportedError():

@@ -87,7 +87,7 @@ def _inputs(
     try:
         files = {lock_file: file_digest(project / lock_file)}
     except OSError as error:
-        raise LockError("cannot be read", place=str(project / lock_file), hint="run `mono lock`") from error
+        raise LockError("cannot be read", place=str(project / lock_file), hint="run mono lock") from error
     folders: dict[str, str] = {}
     apart = [project / DUNIVERSE / s.directory for s in lock.sources if s.directory.startswith(".")]
     for entry in (*_visible_entries(project / DUNIVERSE), *(folder for folder in apart if folder.is_dir())):

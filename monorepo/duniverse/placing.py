@@ -100,8 +100,10 @@ KEEPING = Placing(LinkMode.HARDLINK)
 """How the new duniverse gets the directories that the old one has: their files by second names."""
 
 
-def choose(asked: LinkMode | None, source: Path, target: Path) -> Placing:
-    """The way from where ``source`` is, a file, to where ``target`` is not: as ``asked``, else the cheapest.
+def choose(asked: LinkMode | None, source: Path, target: Path, cache: Path) -> Placing:
+    """The way from where ``source`` is, a file of ``cache``, to where ``target`` is not.
+
+    It is as ``asked``, else the cheapest.
 
     Raises:
         DuniverseError: the one asked for cannot be had there.
@@ -121,16 +123,18 @@ def choose(asked: LinkMode | None, source: Path, target: Path) -> Placing:
         finally:
             target.unlink(missing_ok=True)
     assert asked and refusal  # whatever else fails, a copy is made or raises
-    raise cannot_be_had(asked, source.parent, target.parent, refusal)
+    raise cannot_be_had(asked, cache, target.parent, refusal)
 
 
 def cannot_be_had(mode: LinkMode, cache: Path, folder: Path, error: OSError) -> DuniverseError:
     """What to say where files of ``cache`` are to be placed in ``folder`` in one way alone, and cannot."""
+    apart = error.errno == errno.EXDEV
     return DuniverseError(
         f"files of the cache cannot be placed here by {mode.value}: {error.strerror}",
         place="" if folder.parent == Path() else str(folder.parent),
-        hint="choose another way (--link-mode, MONO_LINK_MODE), or a cache on the file system of the project",
-        details=(f"the cache is {cache}",),
+        hint="without --link-mode and MONO_LINK_MODE mono takes the cheapest way that there is"
+        + ("; or have the cache on this file system, with MONO_CACHE" if apart else ""),
+        details=(f"the cache is {cache.resolve()}" + (", on another file system" if apart else ""),),
     )
 
 

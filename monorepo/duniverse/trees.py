@@ -41,6 +41,7 @@ class TreeCache:
     """Prepared trees below ``folder``/trees. Where they cannot be used methods raise OSError."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._trees = folder / "trees"
         self._incoming = folder / "incoming"
 
@@ -64,7 +65,7 @@ class TreeCache:
             self._clear()
             with self.making() as aside:
                 (aside / "probe").touch()
-                return choose(asked, aside / "probe", folder / ".probe")
+                return choose(asked, aside / "probe", folder / ".probe", self._folder)
         except OSError as error:
             raise unusable(self._incoming, error) from error
 

@@ -9,13 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from monorepo.errors import AbsentError, FetchError, TemporaryError, without_logins
+from monorepo.errors import (
+    AbsentError,
+    FetchError,
+    NowhereError,
+    TemporaryError,
+    hints_of,
+    without_logins,
+)
 from monorepo.fetch.archives import ArchiveCache, Entry
 from monorepo.fetch.checksums import Verifier
 from monorepo.fetch.heritage import Heritage, refusals
 from monorepo.fetch.parallel import Stop, Turns
 from monorepo.fetch.patience import Patience
-from monorepo.fetch.places import Document, Place, local_path, places_of
+from monorepo.fetch.places import ELSEWHERE, Document, Place, local_path, places_of
 from monorepo.fetch.progress import Progress
 from monorepo.fetch.tree import Limits
 from monorepo.ports import Http, HttpBody
@@ -50,7 +57,7 @@ class Bringer:
     progress: Progress
     turns: Turns
     answering: set[str] = field(default_factory=set)
-    unanswering: set[str] = field(default_factory=set)
+    unanswering: dict[str, FetchError] = field(default_factory=dict)
 
     def bring(self, document: Document, stop: Stop) -> Brought:
         """``document``, from the cache or from the first place that has it.
@@ -77,13 +84,13 @@ class Bringer:
             except FetchError as error:
                 failures.append((place, error))
                 if isinstance(error, TemporaryError) and (place.mirror or place.host not in self.answering):
-                    self.unanswering.add(place.mirror or place.host)
+                    self.unanswering[place.mirror or place.host] = error
                 continue
             self.answering.add(place.host)
             notes = tuple(
                 without_logins(f"passed over {passed.url}: {error.reason}")
                 for passed, error in failures
-                if not passed.mirror or not isinstance(error, AbsentError)  # no mirror has everything
+                if not _is_no_news(passed, error)
             )
             for note in notes:
                 self.progress.noted(note)
@@ -91,17 +98,16 @@ class Bringer:
         return self._from_heritage(document, failures, stop)
 
     def _patiently(self, document: Document, place: Place, entry: Entry, stop: Stop) -> int:
-        tries = self.patience.tries
-        if place.mirror:
-            tries = min(2, tries)
-        elif place.host in self.unanswering:
-            tries = 1
-
         def ask() -> int:
             with self.turns.turn(place.host, stop):
                 return self._once(document, place.url, entry, stop)
 
-        return self.patience.ask(ask, stop, tries)
+        def hopeless() -> bool:
+            """Whether somebody else has been as patient with that host, to no avail."""
+            return (place.mirror or place.host) in self.unanswering
+
+        tries = min(2, self.patience.tries) if place.mirror else self.patience.tries
+        return self.patience.ask(ask, stop, tries, hopeless)
 
     def _once(self, document: Document, url: str, entry: Entry, stop: Stop) -> int:
         """Take what is missing of ``document`` from ``url``; the count of bytes that came."""
@@ -141,12 +147,11 @@ class Bringer:
         self, document: Document, failures: Sequence[tuple[Place, FetchError]], stop: Stop
     ) -> Brought:
         asked = {place.mirror for place, _ in failures}
+        unasked = [one for one in self.mirrors if one in self.unanswering and one not in asked]
+        answers = [error for place, error in failures if not _is_no_news(place, error)]
+        answers += [self.unanswering[mirror] for mirror in unasked]
         reasons = list(_told_once(failures))
-        reasons += [
-            f"{mirror}: not asked again, as it did not answer before"
-            for mirror in self.mirrors
-            if mirror in self.unanswering and mirror not in asked
-        ]
+        reasons += [f"{mirror}: not asked again, as it did not answer before" for mirror in unasked]
         if self.heritage is None:
             reasons += refusals(document.swhids)
         else:
@@ -155,13 +160,14 @@ class Bringer:
                     path, received = self.heritage.bring(swhid, document.name, stop)
                 except FetchError as error:
                     reasons.append(f"{error.place}: {error.reason}")
+                    answers.append(error)
                     continue
                 note = without_logins(
                     f"{document.name} is from Software Heritage, as {swhid}: {document.url} could not be had"
                 )
                 self.progress.noted(note)
                 return Brought(document, path, received, (note,))
-        raise _nowhere(document, failures, reasons)
+        raise _nowhere(document, failures, answers, reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +216,11 @@ def _refuse_too_much(count: int, url: str, entry: Entry) -> None:
         raise FetchError(f"it has more than {_MOST} bytes, which is refused", place=url)
 
 
+def _is_no_news(place: Place, error: FetchError) -> bool:
+    """No mirror has everything."""
+    return place.mirror is not None and isinstance(error, AbsentError)
+
+
 def _told_once(failures: Sequence[tuple[Place, FetchError]]) -> Iterator[str]:
     """What each place answered; of a mirror, which is asked by each checksum, the same answer once."""
     told: set[tuple[str, str]] = set()
@@ -221,27 +232,30 @@ def _told_once(failures: Sequence[tuple[Place, FetchError]]) -> Iterator[str]:
 
 
 def _nowhere(
-    document: Document, failures: Sequence[tuple[Place, FetchError]], reasons: Sequence[str]
-) -> FetchError:
+    document: Document,
+    failures: Sequence[tuple[Place, FetchError]],
+    answers: Sequence[FetchError],
+    reasons: Sequence[str],
+) -> NowhereError:
     """Nothing gave ``document``: its places failed with ``failures``, and these are all the ``reasons``."""
-    place = ", ".join(document.packages) or document.name
     errors = [error for asked, error in failures if not asked.mirror]
-    if any(isinstance(error, _WrongBytesError) for error in errors):
-        return FetchError(
-            f"{document.url} is not what the lock says",
-            place,
-            "the release was replaced, or something on the way changes it: do not use it unseen; "
-            "compare it with its author's word, then lock again",
-            tuple(reasons),
-        )
     damaged = [asked.mirror for asked, error in failures if isinstance(error, _WrongBytesError)]
-    if damaged:
+    outcome = "could not be had"
+    hint = hints_of(errors) or ELSEWHERE
+    if any(isinstance(error, _WrongBytesError) for error in errors):
+        outcome = "is not what the lock says"
+        hint = (
+            "the release was replaced, or something on the way changes it: do not use it unseen; "
+            "compare it with its author's word, then lock again"
+        )
+    elif damaged:
         hint = f"what the mirror {damaged[0]} has under that checksum is damaged: mend it, or try without it"
-        return FetchError(f"{document.url} could not be had", place, hint, tuple(reasons))
-    hints = dict.fromkeys(error.hint for error in errors if error.hint)
-    return FetchError(
-        f"{document.url} could not be had",
-        place,
-        "; ".join(hints) or "check the network, or add a mirror that has it under [mirrors] in mono.toml",
+    directory, _, file = document.name.partition("/")
+    return NowhereError(
+        f"its {f'file {file}' if file else 'source'} {outcome}",
+        ", ".join(document.packages) or document.name,
+        hint,
         tuple(reasons),
+        source=directory,
+        failures=tuple(answers),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from monorepo.errors import FetchError, MonoError, raise_together
+from monorepo.errors import FetchError, MonoError, NowhereError, UnreachedError, refuse_failed
 from monorepo.fetch.archives import ArchiveCache
 from monorepo.fetch.arrivals import Arrivals, Arrived, Fetched
 from monorepo.fetch.bringing import Bringer, Brought
@@ -84,7 +84,7 @@ def fetch(
     progress.started("fetching", len(wanted))
     outcomes = in_parallel(bring, wanted, threads)
     errors = [error for error in outcomes if isinstance(error, MonoError)]
-    raise_together("sources could not be fetched", sorted(errors, key=str))
+    refuse_failed(errors, len(wanted))
     brought = [outcome for outcome in outcomes if isinstance(outcome, Brought)]
     return Fetched(
         paths={one.document.checksums: one.path for one in brought},
@@ -102,9 +102,12 @@ def _bring_commit(source: LockedSource, git: Git) -> None:
     try:
         git.objects(git_address(source.url), source.commit or "")
     except MonoError as error:
-        raise FetchError(
+        host = host_of(source.url) if isinstance(error, UnreachedError) else ""
+        raise NowhereError(
             f"{source.url} at {source.commit}: {error.reason}",
             place=packages_and(source),
             hint=error.hint or "check the address and the network, or lock again",
             details=error.details,
+            source=source.directory,
+            failures=(FetchError(error.reason, source.url, error.hint, host=host),),
         ) from error

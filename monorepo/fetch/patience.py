@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from monorepo.errors import TemporaryError
@@ -31,8 +31,16 @@ class Patience:
     kitchen_wait: float = 10.0
     kitchen_looks: int = 60
 
-    def ask(self, ask: Callable[[], Answer], stop: Stop, tries: int | None = None) -> Answer:
+    def ask(
+        self,
+        ask: Callable[[], Answer],
+        stop: Stop,
+        tries: int | None = None,
+        hopeless: Callable[[], bool] = lambda: False,
+    ) -> Answer:
         """What ``ask`` gives; asked again, after a while, for as long as its failure is one that may pass.
+
+        Where it has become ``hopeless`` meanwhile, nothing is asked again.
 
         Raises:
             TemporaryError: the last failure; or the first whose server asks to wait longer than is patience.
@@ -46,8 +54,8 @@ class Patience:
             except TemporaryError as error:
                 if error.wait is not None and error.wait > self.longest_wait:
                     reason = f"{error.reason} and asks to wait {error.wait:.0f} seconds, which is too long"
-                    raise TemporaryError(reason, error.place, wait=error.wait) from error
-                if not left:
+                    raise replace(error, reason=reason) from error
+                if not left or hopeless():
                     raise
                 # Jitter keeps many clients from coming back to a busy server in step.
                 jittered = min(wait, self.longest_wait) * random.uniform(0.7, 1.3)

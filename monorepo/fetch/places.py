@@ -15,6 +15,10 @@ SWHID_URL = "https://swhid.opam.ocaml.org/"
 """How opam writes that Software Heritage may have a source: this and its SWHID. It is no address to ask."""
 
 
+ELSEWHERE = "check the network, or add a mirror under [mirrors] in mono.toml"
+"""What to do where no place has a document."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One file to fetch: where it was released, what it must hash to, and which packages want it.

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from monorepo.errors import FetchError, TemporaryError, raise_together
+from monorepo.errors import FetchError, NowhereError, TemporaryError, refuse_failed
 from monorepo.fetch.archives import ArchiveCache
 from monorepo.fetch.bringing import body_of
 from monorepo.fetch.checksums import Checksum
@@ -55,18 +55,18 @@ def pin_unverified(
         else:
             if source.unverified:
                 progress.finished(source.directory)
-    raise_together("sources without a checksum could not be fetched", errors)
+    refuse_failed(errors, len(sources))
     return tuple(pinned)
 
 
 def _pinned(source: LockedSource, cache: ArchiveCache, http: Http, patience: Patience) -> LockedSource:
-    failures: list[str] = []
+    failures: list[FetchError] = []
     for url in (url for url in (source.url, *source.mirrors) if not url.startswith(SWHID_URL)):
         with TemporaryFile() as file:
             try:
                 checksum = patience.ask(partial(_receive, url, http, file), Stop())
             except FetchError as error:
-                failures.append(f"{url}: {error.reason}")
+                failures.append(error)
                 continue
             with cache.bringing((checksum,)) as entry:
                 if cache.find((checksum,)) is None:
@@ -77,11 +77,13 @@ def _pinned(source: LockedSource, cache: ArchiveCache, http: Http, patience: Pat
                             add(block)
                     entry.keep()
             return replace(source, checksums=(str(checksum),))
-    raise FetchError(
-        f"{source.url} could not be had, and without a checksum the cache cannot stand in for it",
+    raise NowhereError(
+        "its source could not be had, and without a checksum the cache cannot stand in for it",
         place=packages_and(source),
         hint="check the network",
-        details=tuple(failures),
+        details=tuple(map(str, failures)),
+        source=source.directory,
+        failures=tuple(failures),
     )
 
 

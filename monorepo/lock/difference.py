@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 
 from monorepo.lock.model import Lock, LockedPackage, LockedRepository
 from monorepo.lock.trees import without_trees
@@ -26,6 +26,12 @@ class Difference:
     repositories: tuple[tuple[LockedRepository | None, LockedRepository | None], ...]
     sources: tuple[str, ...]
     others: tuple[str, ...]
+
+    def packages_of(self, repository: str) -> tuple[str, ...]:
+        """The names of packages whose opam file there came, went or changed, as far as they are locked."""
+        changed = [pair for pair in self.recorded if pair[0].metadata != pair[1].metadata]
+        found = [*self.added, *self.removed, *chain.from_iterable((*self.updated, *changed))]
+        return tuple(sorted({package.name for package in found if package.repository == repository}))
 
 
 _OTHERS = (

@@ -218,7 +218,7 @@ def test_checks_are_asked(tmp_path: Path) -> None:
     build(folder, wishes())
     changed(folder, checks=(Check("readelf", ("-h", "%{artefact}"), "AArch64"),))
     error = failing(folder, ArtefactError)
-    assert (error.place, error.reason) == ("hello", "`readelf -h %{artefact}` does not answer AArch64")
+    assert (error.place, error.reason) == ("hello", "readelf -h %{artefact} does not answer AArch64")
 
 
 def test_bytecode_is_not_stripped(tmp_path: Path) -> None:

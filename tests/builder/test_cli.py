@@ -59,7 +59,7 @@ def test_a_folder_without_a_context(tmp_path: Path) -> None:
     assert completed.returncode == 1
     assert completed.stderr.splitlines() == [
         f"mono-build: {tmp_path}/context.json: there is no context here",
-        "  hint: name a folder contexts/TARGET that `mono contexts` wrote",
+        "  hint: name a folder contexts/TARGET that mono contexts wrote",
     ]
 
 

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monorepo.cli.output import fold, table_lines
+from tests.monorepo.fetch.sources import put
 from tests.support.programs import Program
 
 HERE = Path(__file__).parent
@@ -131,3 +132,26 @@ def said_on_a_terminal(mono: Program, columns: int, folder: Path, *arguments: st
         process.wait(60)
     os.close(outside)
     return click.unstyle(said.decode("utf-8")).splitlines()
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_what_is_in_the_cache_fits_the_terminal(columns: int, mono: Program, tmp_path: Path) -> None:
+    """An entry is a line that tells what it is of, whatever the length of its name; a pipe has it whole."""
+    project = tmp_path / "project"
+    shutil.copytree(HERE / "project", project)
+    mono("lock", folder=project).succeeded()
+    mono("pull", folder=project).succeeded()
+    put(mono.cache, f"git/{'c0' * 20}/url", b"https://example.org/a/repository-of-a-rather-long-name\n")
+    put(mono.cache, f"git/{'c0' * 20}.commits/url", b"https://example.org/x\n")
+    piped = mono("cache", "list", "--all", folder=project).succeeded().stdout.splitlines()
+    shown = said_on_a_terminal(mono, columns, project, "cache", "list", "--all")
+    assert len(shown) == len(piped)
+    assert all(len(line) <= columns for line in shown), shown
+    assert [line.split()[0] for line in shown] == [line.split()[0] for line in piped]
+    archive, history = (next(line for line in shown if room in line) for room in ("archives", "(history)"))
+    digest = "1cf7b09ce69287c8e7e600d1e478b0813005b700e6e10da3eb25f1ca26614a54"
+    whole = f"sha256/1c/{digest}"
+    assert (whole if columns == 200 else f"{digest[:9]}…") in archive and archive.endswith("greet")
+    assert any(whole in line for line in piped)
+    assert history.endswith("https://example.org/x (history)")
+    assert any(line.endswith("/repository-of-a-rather-long-name") for line in piped)

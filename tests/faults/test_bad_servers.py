@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,7 +72,7 @@ def test_lasting_faults_are_told_all_at_once(scene: Scene, server: FaultyServer)
     server.on("/good", body(contents["good"]))
     sources = [source(name, f"{server.url}/{name}", content) for name, content in contents.items()]
     scene.lock(*sources)
-    said = scene.refused(scene.pull(), old)
+    said = scene.refused(scene.pull("-v"), old)
     assert f"{len(LASTING)} sources could not be fetched" in said
     for name, (_, reason) in LASTING.items():
         lines = [line for line in said.splitlines() if f"{server.url}/{name}: " in line]
@@ -219,8 +221,44 @@ def test_a_server_that_is_not_there(scene: Scene) -> None:
     old = scene.with_old_duniverse()
     scene.lock(source("p", "http://127.0.0.1:9/p", b""), source("q", "http://nowhere.invalid/q", b"q"))
     said = scene.refused(scene.pull(), old)
-    assert "http://127.0.0.1:9/p: the connection failed" in said
-    assert "http://nowhere.invalid/q: the connection failed" in said
+    assert "http://127.0.0.1:9/p: the server refuses the connection" in said
+    assert "http://nowhere.invalid/q: the server's name cannot be resolved" in said
+
+
+def test_one_cause_of_many_failures_is_told_once(scene: Scene, server: FaultyServer) -> None:
+    """A script is told of each; what fails in a way of its own stands apart."""
+    old = scene.with_old_duniverse()
+    here = source("good", server.on("/good", body(content_of("good"))), content_of("good"))
+    gone = source("gone", server.on("/gone", status(404)), b"gone")
+    many = [source(f"p{index:02}", f"http://127.0.0.1:9/{index}", b"%d" % index) for index in range(30)]
+    many += [source(f"q{index}", server.on(f"/q{index}", status(403)), b"q%d" % index) for index in range(4)]
+    scene.lock(here, gone, *many)
+    outcome = scene.pull("--json")
+    assert outcome.stderr.splitlines()[1:-1] == [
+        "error: 35 of 36 sources could not be fetched",
+        "  the server refuses the connection (127.0.0.1:9)",
+        "    30 sources: p00, p01, p02 and 27 more",
+        f"  the server answers 403 Forbidden ({server.url.removeprefix('http://')})",
+        "    4 sources: q0, q1, q2 and q3",
+        "  gone: its source could not be had",
+        f"    {server.url}/gone: the server answers 404 Not Found",
+    ]
+    details = json.loads(outcome.stdout)["details"]
+    for index in range(30):
+        assert f"  http://127.0.0.1:9/{index}: the server refuses the connection" in details
+    scene.refused(replace(outcome, stdout=""), old)
+
+
+def test_a_proxy_that_is_not_there(scene: Scene) -> None:
+    old = scene.with_old_duniverse()
+    scene.environment["ALL_PROXY"] = "http://127.0.0.1:9"
+    urls = ("https://one.invalid/p", "http://two.invalid/q", "https://three.invalid:8443/r")
+    scene.lock(*(source(f"s{number}", url, url.encode()) for number, url in enumerate(urls)))
+    assert scene.refused(scene.pull(), old).splitlines()[1:] == [
+        "error: nothing could be fetched: the proxy refuses the connection (127.0.0.1:9)",
+        "  3 sources: s0, s1 and s2",
+        "hint: look at HTTP_PROXY, HTTPS_PROXY and ALL_PROXY; with -v each is told",
+    ]
 
 
 def test_tls_that_cannot_be_trusted(

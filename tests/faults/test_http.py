@@ -120,7 +120,7 @@ def test_a_server_that_drips_is_left(server: FaultyServer, slowest: float, reaso
 def test_nobody_there(tmp_path: Path, http: HttpClient) -> None:
     with pytest.raises(FetchError) as failure:
         pulled(lock(source("p", "http://127.0.0.1:9/p", CONTENT)), tmp_path, http)
-    assert "http://127.0.0.1:9/p: the connection failed" in failure.value.details[0]
+    assert "http://127.0.0.1:9/p: the server refuses the connection" in failure.value.details[0]
 
 
 def test_redirects_are_followed(tmp_path: Path, server: FaultyServer, http: HttpClient) -> None:

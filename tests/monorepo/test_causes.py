@@ -25,6 +25,12 @@ def moved(lock: Lock, commit: str) -> Lock:
     )
 
 
+def in_folder(lock: Lock, content: str) -> Lock:
+    return replace(
+        lock, repositories=(LockedRepository("test", "repository", content=f"sha256:{content * 64}"),)
+    )
+
+
 CASES = {
     "a root asks for more": (
         HERE,
@@ -45,17 +51,34 @@ CASES = {
             "    the repository test moved",
         ],
     ),
-    "of a folder something else was read": (
-        replace(HERE, repositories=(LockedRepository("test", "repository", content="sha256:" + "a" * 64),)),
-        replace(
-            lock_with(root("lib"), locked("lib.2")),
-            repositories=(LockedRepository("test", "repository", content="sha256:" + "b" * 64),),
-        ),
+    "of a folder another version was read": (
+        in_folder(HERE, "a"),
+        in_folder(lock_with(root("lib"), locked("lib.2")), "b"),
         [
-            "~ repository test: other things were read of it",
+            "~ repository test: other opam files were read of it, of lib",
             "~ lib 1 -> 2",
             "    a newer version was taken",
         ],
+    ),
+    "of a folder other packages were read": (
+        in_folder(lock_with(root("lib", "old"), locked("lib.1"), locked("old.1"), locked("same.1")), "a"),
+        in_folder(
+            lock_with(
+                root("lib", "new"), locked("lib.1", metadata="other"), locked("new.1"), locked("same.1")
+            ),
+            "b",
+        ),
+        [
+            "~ repository test: other opam files were read of it, of lib, new and old",
+            *("+ new 1", "    app asks for it", "- old 1", "    app asks for it no more"),
+            "~ app dev: its opam file changed: depends: - old, + new",
+            "~ lib 1: its opam file changed",
+        ],
+    ),
+    "of a folder what was read is of nothing in the lock": (
+        in_folder(HERE, "a"),
+        in_folder(HERE, "b"),
+        ["~ repository test: other opam files were read of it, none of a locked package"],
     ),
     "nobody needs it": (
         lock_with(root("lib"), locked("lib.1", "deep"), locked("deep.1", "deeper"), locked("deeper.1")),

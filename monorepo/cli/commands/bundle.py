@@ -85,7 +85,7 @@ def create_command(context: click.Context, file: Path, force: bool, as_json: boo
 def unpack_command(context: click.Context, file: Path, into: Path | None, force: bool, as_json: bool) -> None:
     """Verify FILE, put its sources and repositories into the cache, and its project into FOLDER.
 
-    Then `mono lock --check --offline`, `mono pull --offline` and `mono contexts` need no network.
+    Then mono lock --check --offline, mono pull --offline and mono contexts need no network.
     """
     from monorepo.bundle.unpack import unpack
 

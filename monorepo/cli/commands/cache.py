@@ -10,7 +10,7 @@ import click
 
 from monorepo.cli import wiring
 from monorepo.cli.group import NamedGroup
-from monorepo.cli.output import print_json, print_table
+from monorepo.cli.output import print_json, print_table, width
 from monorepo.cli.parameters import Age
 from monorepo.cli.settings import Settings, json_option, settings_of, show_help_alone, with_global_options
 from monorepo.cli.sizes import age_text, size_text
@@ -53,7 +53,8 @@ def dir_command(context: click.Context, as_json: bool) -> None:
 def list_command(context: click.Context, each: bool, as_json: bool) -> None:
     """Print what each room of the cache holds: entries and size; or each entry, largest first.
 
-    An entry that the lock of this project names is told by its packages.
+    An entry that the lock of this project names is told by its packages. Names are cut short where the
+    terminal is too narrow for them, and whole in a pipe.
     """
     from monorepo.cache.rooms import contents
 
@@ -70,12 +71,30 @@ def _show_each(entries: Sequence[Entry], settings: Settings, *, as_json: bool) -
     if as_json:
         print_json([_row(entry) for entry in entries])
         return
-    now = time.time()
+    now, columns = time.time(), width(1)
+    short = columns is not None and columns < _WHOLE
     rows = [
-        (entry.room.value, entry.name, size_text(entry.size), age_text(now - entry.used), entry.about)
+        (
+            entry.room.value,
+            size_text(entry.size),
+            age_text(now - entry.used),
+            _cut(entry.name.rpartition("/")[2], _DIGITS) if short else entry.name,
+            " ".join(_cut(word, _WORD) for word in entry.about.split(" ")) if short else entry.about,
+        )
         for entry in entries
     ]
-    print_table(("room", "entry", "size", "last used", "of"), rows, styled=settings.styled(1))
+    print_table(("room", "size", "used", "entry", "of"), rows, styled=settings.styled(1))
+
+
+_WHOLE = 150
+"""Columns from which on the names of entries, which are mostly hashes, leave room for what they are of."""
+
+_DIGITS, _WORD = 10, 36
+"""Characters that are shown of an entry's name, and of a word that tells what it is of, on fewer columns."""
+
+
+def _cut(word: str, most: int) -> str:
+    return word if len(word) <= most else f"{word[: most - 1]}…"
 
 
 def _show_rooms(found: Contents, settings: Settings, *, as_json: bool) -> None:

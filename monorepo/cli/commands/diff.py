@@ -35,7 +35,7 @@ def command(context: click.Context, old: str, new: str | None, as_json: bool) ->
     if as_json:
         print_json(
             {
-                "repositories": [repository_change(was, now) for was, now in changes.repositories],
+                "repositories": [repository_change(was, now, changes) for was, now in changes.repositories],
                 "packages": list(change_rows(changes, causes)),
                 "sources": list(changes.sources),
                 "others": list(changes.others),

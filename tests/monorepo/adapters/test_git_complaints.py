@@ -15,7 +15,7 @@ from monorepo.errors import RepositoryError
 SAID = {
     "unknown host": (
         ("unable to access 'https://nosuch.invalid/x.git/': Could not resolve host: nosuch.invalid",),
-        "the host is not known, or there is no network",
+        "the server's name cannot be resolved",
     ),
     "no such repository, of a host that asks for a login then": (
         ("could not read Username for 'https://example.org': terminal prompts disabled",),

@@ -194,15 +194,16 @@ def test_a_way_that_cannot_be_had_is_one_error(tmp_path: Path) -> None:
         pytest.skip("no second file system to place a file on")
     target = elsewhere / f"mono-probe-{os.getpid()}"
     with pytest.raises(DuniverseError, match="cannot be placed here by hardlink: Invalid cross") as failure:
-        choose(LinkMode.HARDLINK, tmp_path / "file", target)
-    assert "--link-mode" in failure.value.hint
+        choose(LinkMode.HARDLINK, tmp_path / "file", target, tmp_path)
+    assert "without --link-mode" in failure.value.hint and "MONO_CACHE" in failure.value.hint
+    assert failure.value.details == (f"the cache is {tmp_path}, on another file system",)
     assert not target.exists()
 
 
 def clones(folder: Path) -> bool:
     """Whether the file system of ``folder`` has reflinks."""
     put(folder, "file", b"")
-    return choose(None, folder / "file", folder / "clone").mode is LinkMode.REFLINK
+    return choose(None, folder / "file", folder / "clone", folder).mode is LinkMode.REFLINK
 
 
 def test_a_pull_that_cannot_share_leaves_the_old_duniverse(tmp_path: Path) -> None:
@@ -214,6 +215,7 @@ def test_a_pull_that_cannot_share_leaves_the_old_duniverse(tmp_path: Path) -> No
     with pytest.raises(DuniverseError, match="cannot be placed here by reflink") as failure:
         pulled(lock(source("p", put(tmp_path, "q", other), other)), tmp_path, link_mode=LinkMode.REFLINK)
     assert failure.value.place == str(tmp_path / "project")
+    assert failure.value.details == (f"the cache is {tmp_path / 'cache'}",)
     assert tree(tmp_path / "project") == before
     assert [path.name for path in (tmp_path / "project").iterdir()] == ["duniverse"]
 

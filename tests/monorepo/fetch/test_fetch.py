@@ -281,7 +281,7 @@ def test_a_source_is_told_as_soon_as_all_of_it_is_there(tmp_path: Path) -> None:
 
     sources = [whole, same, partial, inner, outer]
     cache = tmp_path / "cache"
-    with pytest.raises(FetchError, match="absent could not be had"):
+    with pytest.raises(FetchError, match="partial: its source could not be had"):
         fetch(sources, (), cache, NoHttp(), GitClones(cache), Silence(), patience=SHORT, arrived=arrived)
     assert told == {"whole": {CONTENT, b"patch"}, "same": {CONTENT}, "i": set(), "o": set()}
 
