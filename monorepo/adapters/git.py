@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from monorepo.fetch.tree import TreeWriter
 
 _DEEPEST = 10  # submodules within submodules
+_PATCH_MEMORY = 1 << 30
 
 
 class GitClones:
@@ -172,14 +173,20 @@ class GitClones:
     def apply_patch(self, folder: Path, patch: Path) -> None:
         """See `monorepo.ports.Git`. Up to two lines of context may differ, as GNU patch (so opam) allows.
 
+        git has all that a patch makes in memory before it writes any of it. That bounds binary patches and
+        copies, which can be thousands of times what they seem.
+
         Raises:
-            DuniverseError: the patch does not apply or names a path outside ``folder``; nothing is changed.
+            DuniverseError: the patch does not apply, makes more than a GB, or names a path outside
+                ``folder``; nothing is changed.
         """
         arguments = ("apply", "-p1", "-C1", "--whitespace=nowarn", str(patch.absolute()))
         try:
-            run_git(folder, arguments, patch_environment(folder))
+            run_git(folder, arguments, patch_environment(folder), memory=_PATCH_MEMORY)
         except GitRefusedError as error:
             reason, *details = error.complaint
+            if "out of memory" in reason.lower():
+                raise DuniverseError(f"it makes more than {_PATCH_MEMORY} bytes, which is refused") from error
             hint = "was the patch made for another version?"
             raise DuniverseError(reason, patch.name, hint, tuple(details)) from error
 
