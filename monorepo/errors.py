@@ -3,6 +3,7 @@
 MonoError
 ├── ManifestError       mono.toml, or a root's opam file, says something impossible
 ├── RepositoryError     a repository cannot be opened or read
+│   └── UnreachableError … since it is not there, or cannot be reached: nothing here is at fault
 ├── UnsolvableError     no answer exists; carries the explanation
 ├── LockError           mono.lock is absent, stale, damaged, or of another format
 ├── FetchError          a source could not be had, verified or unpacked
@@ -64,6 +65,10 @@ class ManifestError(MonoError):
 
 class RepositoryError(MonoError):
     code = "repository"
+
+
+class UnreachableError(RepositoryError):
+    pass
 
 
 class UnsolvableError(MonoError):

@@ -29,7 +29,7 @@ from monorepo.adapters.git_objects import Objects
 from monorepo.adapters.git_packs import damage, take_pack, write_pack
 from monorepo.adapters.submodules import is_local, submodules
 from monorepo.cache.rooms import USED, clone_name
-from monorepo.errors import DuniverseError, RepositoryError
+from monorepo.errors import DuniverseError, RepositoryError, UnreachableError
 from monorepo.fetch.offline import WAYS
 from monorepo.ports import Commit
 from overlays.stores.files import touch
@@ -107,6 +107,8 @@ class GitClones:
         asked: list[str] = []
         try:
             self._export_all(url, commit, folder, asked)
+        except UnreachableError:
+            raise
         except RepositoryError:
             if not self._renewed(asked):
                 raise
@@ -240,6 +242,8 @@ class GitClones:
             )
         try:
             return self._fetch_once(clone, commit)
+        except UnreachableError:
+            raise  # looking through a large clone takes minutes
         except RepositoryError:
             if not clone.renew_if_damaged():
                 raise
@@ -261,6 +265,8 @@ class GitClones:
     def _fetch_once(self, clone: Clone, commit: str) -> str:
         try:
             clone.fetch("--depth=1", f"+{commit}:refs/mono/{commit}")
+        except UnreachableError:
+            raise
         except RepositoryError:
             # Not every server hands out a commit by its id: then everything it has may hold it.
             clone.fetch_history(*EVERYTHING)

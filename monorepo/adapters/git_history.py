@@ -10,7 +10,7 @@ import hashlib
 
 from monorepo.adapters.git_clone import EVERYTHING, Clone
 from monorepo.cache.rooms import USED
-from monorepo.errors import RepositoryError
+from monorepo.errors import RepositoryError, UnreachableError
 from monorepo.ports import Commit
 from overlays.stores.files import touch
 
@@ -45,6 +45,8 @@ class History:
         with clone.alone():
             try:
                 clone.fetch_history(f"+{tip}:{mark}")
+            except UnreachableError:
+                raise
             except RepositoryError:
                 # Not every server hands out a commit by its id: then everything it has may hold it.
                 clone.fetch_history(*EVERYTHING)
