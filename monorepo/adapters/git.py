@@ -28,7 +28,7 @@ from monorepo.adapters.git_history import History
 from monorepo.adapters.git_objects import Objects
 from monorepo.adapters.git_packs import damage, take_pack, write_pack
 from monorepo.adapters.submodules import is_local, submodules
-from monorepo.cache.rooms import USED, clone_name
+from monorepo.cache.names import USED, clone_name
 from monorepo.errors import DuniverseError, RepositoryError, UnreachableError
 from monorepo.fetch.offline import WAYS
 from monorepo.ports import Commit

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 
 from monorepo.adapters.git_clone import EVERYTHING, Clone
-from monorepo.cache.rooms import USED
+from monorepo.cache.names import USED
 from monorepo.errors import RepositoryError, UnreachableError
 from monorepo.ports import Commit
 from overlays.stores.files import touch

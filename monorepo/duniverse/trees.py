@@ -24,7 +24,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from monorepo.alone import is_at, take_if_free
-from monorepo.cache.rooms import ABOUT, TREE
+from monorepo.cache.names import ABOUT, TREE
 from monorepo.duniverse.files import LISTS
 from monorepo.duniverse.placing import LinkMode, Placing, choose
 from monorepo.duniverse.state import Vendored, shown_of, source_digest
