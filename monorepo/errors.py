@@ -3,7 +3,8 @@
 MonoError
 ├── ManifestError       mono.toml, or a root's opam file, says something impossible
 ├── RepositoryError     a repository cannot be opened or read
-│   └── UnreachedError  … as its server cannot be reached, whatever is asked of it
+│   └── UnavailableError  … as it is not there, or cannot be reached: nothing here is at fault
+│       └── UnreachedError  … as its server cannot be reached, whatever is asked of it
 ├── UnsolvableError     no answer exists; carries the explanation
 ├── LockError           mono.lock is absent, stale, damaged, or of another format
 ├── FetchError          a source could not be had, verified or unpacked
@@ -69,7 +70,11 @@ class RepositoryError(MonoError):
     code = "repository"
 
 
-class UnreachedError(RepositoryError):
+class UnavailableError(RepositoryError):
+    pass
+
+
+class UnreachedError(UnavailableError):
     """Whatever else is asked of that server fails as well."""
 
 

@@ -105,7 +105,7 @@ class Git(Protocol):
         """The file ``name`` of ``folder``, which is in a work tree of git, as it was at ``revision``."""
 
     def apply_patch(self, folder: Path, patch: Path) -> None:
-        """Apply ``patch`` with ``-p1`` to the files in ``folder``; refuses a path outside it."""
+        """Apply ``patch`` with ``-p1`` to the files in ``folder``; refuses a path outside it, and a bomb."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,8 @@ from monorepo.adapters.git_history import History
 from monorepo.adapters.git_objects import Objects
 from monorepo.adapters.git_packs import damage, take_pack, write_pack
 from monorepo.adapters.submodules import is_local, submodules
-from monorepo.cache.rooms import USED, clone_name
-from monorepo.errors import DuniverseError, RepositoryError
+from monorepo.cache.names import USED, clone_name
+from monorepo.errors import DuniverseError, RepositoryError, UnavailableError
 from monorepo.fetch.offline import WAYS
 from monorepo.ports import Commit
 from overlays.stores.files import touch
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from monorepo.fetch.tree import TreeWriter
 
 _DEEPEST = 10  # submodules within submodules
+_PATCH_MEMORY = 1 << 30
 
 
 class GitClones:
@@ -106,6 +107,8 @@ class GitClones:
         asked: list[str] = []
         try:
             self._export_all(url, commit, folder, asked)
+        except UnavailableError:
+            raise
         except RepositoryError:
             if not self._renewed(asked):
                 raise
@@ -172,14 +175,20 @@ class GitClones:
     def apply_patch(self, folder: Path, patch: Path) -> None:
         """See `monorepo.ports.Git`. Up to two lines of context may differ, as GNU patch (so opam) allows.
 
+        git has all that a patch makes in memory before it writes any of it. That bounds binary patches and
+        copies, which can be thousands of times what they seem.
+
         Raises:
-            DuniverseError: the patch does not apply or names a path outside ``folder``; nothing is changed.
+            DuniverseError: the patch does not apply, makes more than a GB, or names a path outside
+                ``folder``; nothing is changed.
         """
         arguments = ("apply", "-p1", "-C1", "--whitespace=nowarn", str(patch.absolute()))
         try:
-            run_git(folder, arguments, patch_environment(folder))
+            run_git(folder, arguments, patch_environment(folder), memory=_PATCH_MEMORY)
         except GitRefusedError as error:
             reason, *details = error.complaint
+            if "out of memory" in reason.lower():
+                raise DuniverseError(f"it makes more than {_PATCH_MEMORY} bytes, which is refused") from error
             hint = "was the patch made for another version?"
             raise DuniverseError(reason, patch.name, hint, tuple(details)) from error
 
@@ -233,6 +242,8 @@ class GitClones:
             )
         try:
             return self._fetch_once(clone, commit)
+        except UnavailableError:
+            raise  # looking through a large clone takes minutes
         except RepositoryError:
             if not clone.renew_if_damaged():
                 raise
@@ -254,6 +265,8 @@ class GitClones:
     def _fetch_once(self, clone: Clone, commit: str) -> str:
         try:
             clone.fetch("--depth=1", f"+{commit}:refs/mono/{commit}")
+        except UnavailableError:
+            raise
         except RepositoryError:
             # Not every server hands out a commit by its id: then everything it has may hold it.
             clone.fetch_history(*EVERYTHING)

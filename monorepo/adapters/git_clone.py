@@ -12,6 +12,7 @@ from pathlib import Path
 from monorepo.adapters.git_commands import GitRefusedError, run_git
 from monorepo.adapters.git_complaints import in_our_words
 from monorepo.adapters.git_environment import clone_environment
+from monorepo.alone import alone_at
 from monorepo.errors import RepositoryError, without_logins
 
 EVERYTHING = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
@@ -52,8 +53,6 @@ class Clone:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Alone among all processes, with the clone there."""
-        from filelock import FileLock
-
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -62,7 +61,7 @@ class Clone:
                 place=str(self.path.parent),
                 hint="set MONO_CACHE",
             ) from error
-        with FileLock(f"{self.path}.lock", thread_local=False):
+        with alone_at(self.path.with_name(f"{self.path.name}.lock")):
             self._ensure()
             yield
 

@@ -26,8 +26,15 @@ class GitRefusedError(Exception):
     complaint: tuple[str, ...]
 
 
-def run_git(folder: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[bytes, str]:
-    """What ``git arguments`` printed to stdout, and to stderr.
+_NOT_FOUND = 127  # the shell's status for a program that is not there
+_WITHIN = 'ulimit -v "$0" 2>/dev/null; exec git "$@"'
+"""Runs git with so much memory (kB) and no more, where the system holds programs to that (not so macOS)."""
+
+
+def run_git(
+    folder: Path, arguments: Sequence[str], environment: Mapping[str, str], *, memory: int | None = None
+) -> tuple[bytes, str]:
+    """What ``git arguments`` printed to stdout, and to stderr; it gets ``memory`` bytes and no more.
 
     Raises:
         GitRefusedError: it failed.
@@ -37,7 +44,7 @@ def run_git(folder: Path, arguments: Sequence[str], environment: Mapping[str, st
 
     try:
         _, output, talk = git.Git(str(folder)).execute(
-            ["git", *arguments],
+            ["git", *arguments] if memory is None else ["sh", "-c", _WITHIN, str(memory // 1024), *arguments],
             env=environment,
             stdout_as_string=False,
             strip_newline_in_stdout=False,
@@ -46,6 +53,8 @@ def run_git(folder: Path, arguments: Sequence[str], environment: Mapping[str, st
     except git.GitCommandNotFound as error:
         raise _without_git() from error
     except git.GitCommandError as error:
+        if error.status == _NOT_FOUND:
+            raise _without_git() from error
         raise GitRefusedError(_complaint(error)) from error
     return bytes(output), talk
 

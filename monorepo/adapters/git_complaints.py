@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from monorepo.errors import RepositoryError, UnreachedError
+from monorepo.errors import RepositoryError, UnavailableError, UnreachedError
 
 _UNRESOLVED = "the server's name cannot be resolved"
 _UNREACHED = "the server cannot be reached, or breaks off"
@@ -70,6 +70,13 @@ _MEANT: tuple[tuple[str, str, str], ...] = (
 """A pattern in git's words (in English, as GitPython sets the locale), what is the case, and what to do."""
 
 
+_NOT_SURE = re.compile(
+    r"no space left|permission denied$|remote end hung up|early eof|unexpected disconnect|empty reply"
+    r"|returned error: 5[0-9][0-9]",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""What is said as well where this machine is at fault, or where the server chokes on what it was asked."""
+
 _NO_NEWS = re.compile(
     r"could not read from remote repository|please make sure you have the correct|and the repository exists",
     re.IGNORECASE,
@@ -78,12 +85,22 @@ _NO_NEWS = re.compile(
 
 
 def in_our_words(complaint: Sequence[str], url: str) -> RepositoryError:
-    """The failure that git's own lines, at least one, tell of the repository at ``url``."""
-    said = "\n".join(complaint)
+    """The failure that git's own lines, at least one, tell of the repository at ``url``.
+
+    It is an UnavailableError where that is surely no fault of this machine, nor of what was asked; and an
+    UnreachedError where the server answers nobody.
+    """
+    said = "\n".join(complaint).replace(url, "")
     for pattern, reason, hint in _MEANT:
         if re.search(pattern, said, re.IGNORECASE):
             told = [line for line in complaint if not _NO_NEWS.match(line)] or complaint
-            kind = UnreachedError if reason in (_UNRESOLVED, _UNREACHED) else RepositoryError
+            kind = _kind(said, reason)
             return kind(reason, url, hint, tuple(f"git: {line}" for line in told))
     first, *others = complaint
     return RepositoryError(first, url, details=tuple(others))
+
+
+def _kind(said: str, reason: str) -> type[RepositoryError]:
+    if _NOT_SURE.search(said):
+        return RepositoryError
+    return UnreachedError if reason in (_UNRESOLVED, _UNREACHED) else UnavailableError

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 
 from monorepo.adapters.git_clone import EVERYTHING, Clone
-from monorepo.cache.rooms import USED
-from monorepo.errors import RepositoryError
+from monorepo.cache.names import USED
+from monorepo.errors import RepositoryError, UnavailableError
 from monorepo.ports import Commit
 from overlays.stores.files import touch
 
@@ -45,6 +45,8 @@ class History:
         with clone.alone():
             try:
                 clone.fetch_history(f"+{tip}:{mark}")
+            except UnavailableError:
+                raise
             except RepositoryError:
                 # Not every server hands out a commit by its id: then everything it has may hold it.
                 clone.fetch_history(*EVERYTHING)

@@ -6,7 +6,6 @@ by a time of modification, which those who use it set, when it was used last.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -16,15 +15,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from monorepo.cache.names import ABOUT, USED, clone_name
 from monorepo.fetch.checksums import parse_checksums
 from monorepo.fetch.places import git_address
 from monorepo.lock.model import Lock
-
-TREE, ABOUT = "tree", "about.json"
-"""Each prepared tree, and beside it what it is."""
-
-USED = "HEAD"
-"""The file in a bare clone whose time tells when the clone was used last."""
 
 
 class Room(StrEnum):
@@ -185,11 +179,6 @@ def _names(lock: Lock) -> dict[str, str]:
         if repository.content:
             names[repository.content.removeprefix("sha256:")] = f"repository {repository.name}"
     return names
-
-
-def clone_name(url: str) -> str:
-    """The name of the bare clone of ``url``."""
-    return hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()[:40]
 
 
 def _size(path: Path) -> int:

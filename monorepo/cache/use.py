@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from monorepo.alone import take
 from monorepo.errors import MonoError
 
 LOCK = "use.lock"
@@ -25,7 +25,7 @@ def in_use(cache: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[
         yield
         return
     try:
-        _take(descriptor, fcntl.LOCK_SH, waiting)
+        take(descriptor, waiting, shared=True)
         yield
     finally:
         os.close(descriptor)
@@ -45,7 +45,7 @@ def alone(cache: Path, waiting: Callable[[], None]) -> Iterator[None]:
             f"the cache cannot be written: {error.strerror}", str(cache), "set MONO_CACHE to another folder"
         ) from error
     try:
-        _take(descriptor, fcntl.LOCK_EX, waiting)
+        take(descriptor, waiting)
         yield
     finally:
         os.close(descriptor)
@@ -54,11 +54,3 @@ def alone(cache: Path, waiting: Callable[[], None]) -> Iterator[None]:
 def _opened(cache: Path, how: int) -> int:
     cache.mkdir(parents=True, exist_ok=True)
     return os.open(cache / LOCK, how | os.O_CREAT | os.O_CLOEXEC, 0o644)
-
-
-def _take(descriptor: int, how: int, waiting: Callable[[], None]) -> None:
-    try:
-        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        waiting()
-        fcntl.flock(descriptor, how)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from builder.digest import file_digest, tree_digest
 from builder.errors import BuilderError
+from monorepo.cache.names import TREE
 from monorepo.cache.prune import take_out
-from monorepo.cache.rooms import TREE, Entry, Room, contents, read_about
+from monorepo.cache.rooms import Entry, Room, contents, read_about
 from monorepo.cache.use import alone, in_use
 from monorepo.errors import FetchError, MonoError
 from monorepo.fetch.checksums import parse_checksum, verify_file

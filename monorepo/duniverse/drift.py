@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from builder.digest import bytes_digest
 from monorepo.duniverse import DUNIVERSE
 from monorepo.duniverse.files import Comparison, compare, list_files, read_list
 from monorepo.duniverse.nested import is_as_locked
 from monorepo.duniverse.recording import comparable
-from monorepo.duniverse.stamp import stamp
+from monorepo.duniverse.standing import Standing, own_files_changed, standing, strangers
 from monorepo.duniverse.state import Vendored, read_state
-from monorepo.duniverse.vendor import own_files_changed, strangers
 from monorepo.lock.model import Lock, LockedSource
 
 _SAME = Comparison((), (), ())
@@ -77,10 +75,11 @@ def _of_directory(
 ) -> Iterator[Drift]:
     source = next((source for source in lock.sources if source.directory == name), None)
     folder = duniverse / name
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+    found = standing(folder, vendored, thorough=thorough)
+    if found is Standing.NO_FOLDER:
         yield Drift(name, What.NO_FOLDER)
         return
-    if not folder.exists():
+    if found is Standing.ABSENT:
         if source is not None:
             yield Drift(name, What.ABSENT)
         return
@@ -90,14 +89,12 @@ def _of_directory(
         yield Drift(name, What.OUTDATED)
     elif _recorded(source, lock) not in ("", vendored.recorded):
         yield Drift(name, What.UNLIKE)
-    if thorough or stamp(folder) != vendored.stamp:
-        now = list_files(folder)
-        if bytes_digest(now) != vendored.tree:
-            before = read_list(duniverse, name, vendored.tree)
-            if before is None:
-                yield Drift(name, What.UNLISTED)
-            else:
-                yield Drift(name, What.EDITED, compare(before, now))
+    if found is Standing.CHANGED:
+        before = read_list(duniverse, name, vendored.tree)
+        if before is None:
+            yield Drift(name, What.UNLISTED)
+        else:
+            yield Drift(name, What.EDITED, compare(before, list_files(folder)))
 
 
 def _recorded(source: LockedSource, lock: Lock) -> str:

@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from monorepo.cache.rooms import TREE
+from monorepo.cache.names import TREE
 from monorepo.duniverse.files import list_files, read_list, write_list
 from monorepo.duniverse.placing import KEEPING, REFUSALS, Placing, cannot_be_had
+from monorepo.duniverse.prepare import prepare
 from monorepo.duniverse.state import Vendored, source_digest
 from monorepo.duniverse.trees import FILES, TreeCache
 from monorepo.errors import DuniverseError
 from monorepo.fetch.checksums import Checksum
 from monorepo.fetch.places import packages_and
-from monorepo.fetch.prepare import prepare
 from monorepo.lock.model import LockedSource
 from monorepo.ports import Git
 
@@ -54,7 +54,7 @@ class Maker:
         """Have ``source``, of which ``archives`` are the verified files, prepared and in the new duniverse.
 
         Raises:
-            FetchError, DuniverseError: see `monorepo.fetch.prepare.prepare`; or the cache cannot be used.
+            FetchError, DuniverseError: see `monorepo.duniverse.prepare.prepare`; or the cache cannot be used.
         """
         trees = TreeCache(self.cache)
         for _ in range(_TRIES):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from monorepo.alone import take
 from monorepo.duniverse import DUNIVERSE
 from monorepo.errors import DuniverseError
 from monorepo.fetch.tree import remove
@@ -33,11 +33,7 @@ def alone(project: Path, waiting: Callable[[], None]) -> Iterator[int]:
             f"the project's folder cannot be opened: {error.strerror}", place=str(project)
         ) from error
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting()
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        take(descriptor, waiting)
         yield descriptor
     finally:
         os.close(descriptor)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import fcntl
 import itertools
 import json
 import os
@@ -24,7 +23,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from monorepo.cache.rooms import ABOUT, TREE
+from monorepo.alone import is_at, take_if_free
+from monorepo.cache.names import ABOUT, TREE
 from monorepo.duniverse.files import LISTS
 from monorepo.duniverse.placing import LinkMode, Placing, choose
 from monorepo.duniverse.state import Vendored, shown_of, source_digest
@@ -150,12 +150,8 @@ def _hold(aside: Path) -> int | None:
         held = os.open(aside, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(held), aside.stat()):
-            return held
-    except (BlockingIOError, FileNotFoundError):
-        pass
+    if take_if_free(held) and is_at(aside, held):
+        return held
     os.close(held)
     return None
 

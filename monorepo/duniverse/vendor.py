@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.digest import bytes_digest
 from monorepo.duniverse import DUNIVERSE
-from monorepo.duniverse.files import LISTS, has_list, list_files, make_lists
+from monorepo.duniverse.files import has_list, make_lists
 from monorepo.duniverse.nested import copies_to_hide, hidden_in, is_as_locked
 from monorepo.duniverse.placing import LinkMode
-from monorepo.duniverse.stamp import stamp
+from monorepo.duniverse.standing import OWN_FILES, Standing, own_files_changed, standing, strangers
 from monorepo.duniverse.state import STATE, Vendored, read_state, source_digest, state_text
 from monorepo.duniverse.swap import begin, finish, unwritable
 from monorepo.duniverse.trees import TreeCache
@@ -30,29 +28,6 @@ from monorepo.ports import Git, Workers
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-
-_OWN_FILES = {
-    "dune": """\
-; Written by mono; the next `mono pull` writes it again.
-(vendored_dirs *)
-""",
-    "README.md": """\
-# The duniverse
-
-Written by `mono pull` from mono.lock; do not edit it here. Each folder is one source: fetched, verified
-against the lock, prepared as opam prepares it (extra sources and files, substitutions, patches). `_build`,
-`_opam`, `.git`, a nested `duniverse`, `dune-workspace`, and dune files of tests that may be meant to break
-are taken out, as they would disturb the workspace around it. Packages of a source that are not locked are
-hidden from dune, as `dune build -p` hides them: their opam files and stanzas are taken out, each stanza
-leaving its empty lines. So are a source's own copies of packages that are locked from elsewhere. dune treats
-all of it as vendored (see the file `dune`).
-
-`.mono.json` and `.mono.files` hold what mono needs to see which folders are still as it left them, and which
-files of the others are not: `mono pull --check` tells. A folder that was changed by hand is not overwritten:
-`mono pull` stops and names it; `mono pull --force` discards the change.
-""",
-}
-
 
 Check = Callable[[Path, Mapping[str, Vendored]], None]
 """Raises where the sources in a folder, of which these are the notes, cannot be built side by side."""
@@ -105,15 +80,17 @@ def plan(lock: Lock, project: Path, *, force: bool = False) -> Plan:
     _refuse_what_is_no_folder(duniverse)
     state = _state(duniverse, force=force)
     # What no checksum and no tree tells is asked for anew, until some pull has recorded it.
-    unknown = {source.directory for source in lock.sources if source.unverified and not source.tree}
-    intact = {name for name, vendored in state.items() if _intact(duniverse / name, vendored)}
-    lost = {name for name in state if not os.path.lexists(duniverse / name)}
+    known = {source.directory for source in lock.sources if source.tree or not source.unverified}
+    standings = {name: standing(duniverse / name, vendored) for name, vendored in state.items()}
     if not force:
-        _refuse_edits(duniverse, state, sorted(state.keys() - intact - lost))
+        _refuse_edits(duniverse, standings)
+    for name, found in standings.items():
+        if found is Standing.TOUCHED:
+            settle(duniverse / name)
     kept = {
         name: vendored
         for name, vendored in state.items()
-        if name in intact - unknown and name in sources and is_as_locked(vendored, lock, sources[name])
+        if name in known and standings[name].is_intact and is_as_locked(vendored, lock, sources[name])
     }
     fresh = tuple(source for source in lock.sources if source.directory not in kept)
     removed = tuple(sorted(state.keys() - sources.keys()))
@@ -138,7 +115,7 @@ def vendor(plan: Plan, lock: Lock, project: Path, means: Means, bring: Bring, ch
             vendoring = _fill(new, plan, project, means, bring)
             directories = _without_copies(new, plan, lock, vendoring.directories)
             check(new, directories)
-            for name, text in {**_OWN_FILES, STATE: state_text(directories)}.items():
+            for name, text in {**OWN_FILES, STATE: state_text(directories)}.items():
                 (new / name).write_text(text, encoding="utf-8", newline="")
                 (new / name).chmod(0o644)
             finish(project)
@@ -262,37 +239,11 @@ def _state(duniverse: Path, *, force: bool) -> Mapping[str, Vendored]:
     return state or {}
 
 
-def _intact(folder: Path, vendored: Vendored) -> bool:
-    """Whether ``folder`` is as it was left; where only times differ (a fresh checkout) they are set right."""
-    if not folder.is_dir() or folder.is_symlink():
-        return False
-    if stamp(folder) == vendored.stamp:
-        return True
-    if bytes_digest(list_files(folder)) != vendored.tree:
-        return False
-    settle(folder)
-    return True
-
-
-def strangers(duniverse: Path, state: Mapping[str, Vendored]) -> list[str]:
-    """What is in ``duniverse`` that no pull put there, by name."""
-    expected = {*state, *_OWN_FILES, STATE, LISTS}
-    if not duniverse.is_dir():
-        return []
-    return sorted(entry.name for entry in duniverse.iterdir() if entry.name not in expected)
-
-
-def own_files_changed(duniverse: Path) -> list[str]:
-    """The files that mono itself writes into ``duniverse``, as far as they are not as it would."""
-    return [
-        name
-        for name, text in _OWN_FILES.items()
-        if not (duniverse / name).is_file() or (duniverse / name).read_bytes() != text.encode()
-    ]
-
-
-def _refuse_edits(duniverse: Path, state: Mapping[str, Vendored], edited: Sequence[str]) -> None:
-    added = strangers(duniverse, state)
+def _refuse_edits(duniverse: Path, standings: Mapping[str, Standing]) -> None:
+    edited = sorted(
+        name for name, found in standings.items() if not found.is_intact and found is not Standing.ABSENT
+    )
+    added = strangers(duniverse, standings)
     if not edited and not added:
         return
     names = ", ".join(f"{DUNIVERSE}/{name}" for name in (*edited, *added))

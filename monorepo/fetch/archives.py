@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from monorepo.alone import alone_at
 from monorepo.errors import FetchError, without_logins
 from monorepo.fetch.checksums import Checksum, Verifier, feed_file, verify_file
 from overlays.stores.files import touch
@@ -43,16 +44,11 @@ class ArchiveCache:
     @contextmanager
     def bringing(self, checksums: Sequence[Checksum]) -> Iterator[Entry]:
         """Alone among all processes, see to the entry with ``checksums``."""
-        from filelock import FileLock
-
         name = f"{checksums[0].algorithm}-{checksums[0].digest}"
-        lock = self._incoming / f"{name}.lock"
         try:
             self._incoming.mkdir(parents=True, exist_ok=True)
-            with FileLock(lock, thread_local=False):
+            with alone_at(self._incoming / f"{name}.lock"):
                 yield Entry(self._incoming / name, self.path(checksums))
-                # Whoever waits for this lock finds the entry in its place, so the file has served.
-                lock.unlink(missing_ok=True)
         except OSError as error:
             raise unusable(self._incoming, error) from error
 

@@ -36,6 +36,68 @@ class Limits:
     bytes: int = 4 << 30
 
 
+class Tally:
+    """What one source holds: refuses more than ``limits`` allow, and two names that are one on some systems.
+
+    Every method raises FetchError for what is refused.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._entries = 0
+        self._bytes = 0
+        self._names: dict[str, str] = {}
+
+    def entry(self, name: str) -> None:
+        """There is one more."""
+        self._entries += 1
+        if self._entries > self._limits.entries:
+            raise FetchError(f"it has more than {self._limits.entries} entries", place=name)
+
+    def add(self, count: int, name: str) -> None:
+        """There are ``count`` bytes more."""
+        self.refuse_too_much(count, name)
+        self._bytes += count
+
+    def refuse_too_much(self, announced: int, name: str) -> None:
+        """As `add`, of what is not there yet."""
+        if self._bytes + announced > self._limits.bytes:
+            raise FetchError(f"it unpacks to more than {self._limits.bytes} bytes", place=name)
+
+    def claim(self, path: str) -> None:
+        """Refuse a name that another one would be taken for (Unicode, 3.13: canonical caseless matching)."""
+        folded = path.casefold()
+        if not path.isascii():
+            folded = unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
+        other = self._names.setdefault(folded, path)
+        if other != path:
+            raise FetchError(
+                f"it and {other} would be one name where upper and lower case are one", place=path
+            )
+
+
+def recheck(folder: Path, limits: Limits | None = None) -> None:
+    """Refuse what `TreeWriter` would have refused of what was added to ``folder`` since.
+
+    Raises:
+        FetchError: there are too many entries or bytes, or two names that are one on some systems.
+    """
+    _count(os.fspath(folder), "", Tally(limits))
+
+
+def _count(folder: str, prefix: str, tally: Tally) -> None:
+    with os.scandir(folder) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    for entry in entries:
+        path = prefix + entry.name
+        tally.entry(path)
+        tally.claim(path)
+        if entry.is_dir(follow_symlinks=False):
+            _count(entry.path, f"{path}/", tally)
+        else:
+            tally.add(entry.stat(follow_symlinks=False).st_size, path)
+
+
 def safe_path(name: str) -> str:
     """``name`` as a relative path without empty and ``.`` parts; ``""`` is the folder itself.
 
@@ -64,14 +126,11 @@ class TreeWriter:
     def __init__(self, folder: Path, limits: Limits | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._root = os.path.realpath(folder)
-        self._limits = limits or Limits()
-        self._entries = 0
-        self._bytes = 0
+        self._tally = Tally(limits)
         self._folders = {""}
         self.digests: dict[str, str] = {}
         """The sha256 of every file, in hex digits, by its path."""
         self._links: dict[str, str] = {}
-        self._names: dict[str, str] = {}
 
     def folder(self, name: str) -> None:
         path = self._count(name)
@@ -82,15 +141,14 @@ class TreeWriter:
     def file(self, name: str, chunks: Iterable[bytes], *, executable: bool, announced: int = 0) -> None:
         """``announced`` bytes, where that is known, are refused before any of them is written."""
         path = self._place(name)
-        self._refuse_too_much(self._bytes + announced, name)
+        self._tally.refuse_too_much(announced, name)
         if path in self.digests:
             Path(self._root, path).unlink()
         digest = hashlib.sha256()
         descriptor = os.open(f"{self._root}/{path}", _WRITE, 0o555 if executable else 0o444)
         try:
             for chunk in chunks:
-                self._bytes += len(chunk)
-                self._refuse_too_much(self._bytes, name)
+                self._tally.add(len(chunk), name)
                 digest.update(chunk)
                 write_all(descriptor, chunk)
             os.utime(descriptor, ns=TIMES)
@@ -132,9 +190,7 @@ class TreeWriter:
             refuse_leaving(self._root, path)
 
     def _count(self, name: str) -> str:
-        self._entries += 1
-        if self._entries > self._limits.entries:
-            raise FetchError(f"it has more than {self._limits.entries} entries", place=name)
+        self._tally.entry(name)
         return safe_path(name)
 
     def _place(self, name: str) -> str:
@@ -143,23 +199,8 @@ class TreeWriter:
             raise FetchError("is both a file and a folder", place=name)
         self._links.pop(path, None)
         self._make_folders(path.rpartition("/")[0])
-        self._claim(path)
+        self._tally.claim(path)
         return path
-
-    def _refuse_too_much(self, count: int, name: str) -> None:
-        if count > self._limits.bytes:
-            raise FetchError(f"it unpacks to more than {self._limits.bytes} bytes", place=name)
-
-    def _claim(self, path: str) -> None:
-        """Refuse a name that another one would be taken for (Unicode, 3.13: canonical caseless matching)."""
-        folded = path.casefold()
-        if not path.isascii():
-            folded = unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
-        other = self._names.setdefault(folded, path)
-        if other != path:
-            raise FetchError(
-                f"it and {other} would be one name where upper and lower case are one", place=path
-            )
 
     def _make_folders(self, path: str) -> None:
         if path in self._folders:
@@ -167,7 +208,7 @@ class TreeWriter:
         if path in self.digests or path in self._links:
             raise FetchError("is both a folder and something else", place=path)
         self._make_folders(path.rpartition("/")[0])
-        self._claim(path)
+        self._tally.claim(path)
         os.mkdir(f"{self._root}/{path}", 0o755)  # noqa: PTH102 (a path object for each costs as much as the call)
         self._folders.add(path)
 

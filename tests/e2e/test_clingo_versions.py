@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
+from monorepo.alone import alone_at
 from tests.support.places import ROOT, kept_folder
 
 pytestmark = [pytest.mark.shared, pytest.mark.long]
@@ -24,7 +24,7 @@ ROOTS = {
 def clingo(version: str) -> Path:
     """A folder to put before Python's own, with that clingo in it."""
     folder = kept_folder() / f"clingo-{version}"
-    with FileLock(f"{folder}.lock"):
+    with alone_at(folder.with_name(f"{folder.name}.lock")):
         if not folder.is_dir():
             aside = folder.with_name(f"{folder.name}.new")
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]

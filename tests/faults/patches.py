@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,16 +38,40 @@ def plain(old: str, new: str) -> bytes:
 
 
 def binary(path: str, content: bytes, announced: int | None = None) -> bytes:
-    """git's binary patch that makes a file (git's ``base85.c``, which has Python's alphabet)."""
+    """git's binary patch that makes a file."""
+    size = len(content) if announced is None else announced
+    head = f"diff --git a/{path} b/{path}\nnew file mode 100644\nindex {'0' * 40}..{'1' * 40}\nGIT binary patch\n"
+    return f"{head}literal {size}\n".encode() + _base85(content) + b"\nliteral 0\nHcmV?d00001\n\n"
+
+
+def repeating(path: str, content: bytes, times: int) -> bytes:
+    """git's binary patch that has ``content``, which ``path`` holds, many times in it (gitformat-pack, deltas)."""
+    length = len(content).to_bytes(2, "little")
+    delta = _number(len(content)) + _number(len(content) * times) + (b"\xb0" + length) * times
+    identifier = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+    head = f"diff --git a/{path} b/{path}\nindex {identifier}..{'1' * 40} 100644\nGIT binary patch\n"
+    hunk = b"delta %d\n" % len(delta) + _base85(delta) + b"\n"
+    return head.encode() + hunk * 2
+
+
+def _number(number: int) -> bytes:
+    """Seven bits a byte, the lowest first."""
+    row = [number & 0x7F]
+    while number := number >> 7:
+        row[-1] |= 0x80
+        row.append(number & 0x7F)
+    return bytes(row)
+
+
+def _base85(content: bytes) -> bytes:
+    """Lines as git's ``base85.c`` writes them, which has Python's alphabet."""
     packed = zlib.compress(content)
     lines = []
     for start in range(0, len(packed), 52):
         part = packed[start : start + 52]
         length = chr(ord("A") + len(part) - 1) if len(part) <= 26 else chr(ord("a") + len(part) - 27)
-        lines.append(length.encode() + base64.b85encode(part, pad=True))
-    size = len(content) if announced is None else announced
-    head = f"diff --git a/{path} b/{path}\nnew file mode 100644\nindex {'0' * 40}..{'1' * 40}\nGIT binary patch\n"
-    return f"{head}literal {size}\n".encode() + b"\n".join(lines) + b"\n\nliteral 0\nHcmV?d00001\n\n"
+        lines.append(length.encode() + base64.b85encode(part, pad=True) + b"\n")
+    return b"".join(lines)
 
 
 def renaming(verb: str, old: str, new: str) -> bytes:
@@ -62,11 +87,33 @@ def changed_to_link(path: str, target: str) -> bytes:
     ).encode() + making(path, "120000", target)
 
 
+BIG = b"x" * 65_000 + b"\n"
+MAKES = "it makes more than 1073741824 bytes"
+
+
+def bombs() -> dict[str, Patched]:
+    """A few kB each that make 5 GB, which their beginnings tell."""
+    return {
+        "announced": Patched((binary("x", b"small", announced=5 << 30),), MAKES),
+        "repeating": Patched((making("big", text=BIG.decode()), repeating("big", BIG, 80_000)), MAKES),
+    }
+
+
+def slow_bombs() -> dict[str, Patched]:
+    """A MB each that make more than one GB, little by little."""
+    copies = b"".join(renaming("copy", "big", f"copies/{number}") for number in range(20_000))
+    return {
+        "copies": Patched((making("big", text=BIG.decode()), copies), MAKES),
+        "several": Patched((b"".join(binary(f"x{n}", bytes(120 << 20)) for n in range(10)),), MAKES),
+    }
+
+
 def hostile_patches(outside: Path) -> dict[str, Patched]:
     invalid = "invalid path|invalid file"
     climbs = "../../../outside/evil"
     absolute = f"{outside}/evil"
     link = making("l", "120000", "../../../outside")
+    one_name = "one name where upper and lower case are one"
     return {
         "parent": Patched((making(climbs),), invalid),
         "parent-plain": Patched((plain(f"a/{climbs}", f"b/{climbs}"),), invalid),
@@ -102,5 +149,9 @@ def hostile_patches(outside: Path) -> dict[str, Patched]:
             ),
             "does not apply|leaves its folder",
         ),
+        "case": Patched((making("A"),), one_name),
+        "case-of-folders": Patched((making("D/x"),), one_name),
+        "case-of-rename": Patched((renaming("rename", "b", "D/Link"),), one_name),
+        "case-beyond-ascii": Patched((making("grüße"), making("GRÜSSE")), one_name),
         "garbage": Patched((b"this is no patch\n",), "No valid patches"),
     }

@@ -16,6 +16,7 @@ from tests.monorepo.fetch.sources import checksum, lock, put, source, tar
 CONTENT = tar({"p/a": b"its own\n", "p/d/b": b"deep\n", "p/x.in": b"%{name}%\n"}, "w")
 CANNOT = "cannot be a (folder|directory) of (the )?duniverse"
 LEAVES = "leads out of its folder|leaves its folder|an absolute path is refused"
+ONE_NAME = "one name where upper and lower case are one"
 EVIL = b"evil\n"
 
 DIRECTORIES = (
@@ -52,6 +53,14 @@ FIELDS = {
     "file-out": ({"extra_files": (ExtraFile("../evil", hashlib.sha256(EVIL).hexdigest()),)}, LEAVES),
     "file-absolute": ({"extra_files": (ExtraFile("/tmp/evil", hashlib.sha256(EVIL).hexdigest()),)}, LEAVES),
     "file-name": ({"extra_files": (ExtraFile("x", "../../own.ml"),)}, "is not a sha256"),
+    "file-case": ({"extra_files": (ExtraFile("D/B", hashlib.sha256(EVIL).hexdigest()),)}, ONE_NAME),
+    "substitution-case": (
+        {
+            "extra_files": (ExtraFile("A.in", hashlib.sha256(EVIL).hexdigest()),),
+            "substitutions": (Substitution("A", ()),),
+        },
+        ONE_NAME,
+    ),
     "file-missing": ({"extra_files": (ExtraFile("x", "1" * 64),)}, "is missing"),
     "patch-out": ({"patches": ("../../../outside/p.patch",)}, LEAVES),
     "patch-absolute": ({"patches": ("/etc/passwd",)}, LEAVES),

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 import tarfile
+from collections.abc import Mapping
+
+import pytest
 
 from monorepo.lock.model import ExtraFile, LockedSource
-from tests.faults.patches import A, B, hostile_patches, making
+from tests.faults.patches import A, B, Patched, bombs, hostile_patches, making, slow_bombs
 from tests.faults.scene import OLD, Scene
 from tests.monorepo.fetch.sources import put, source, tar_members
 
@@ -24,10 +27,10 @@ def patched(name: str, url: str, content: bytes, *patches: bytes) -> LockedSourc
     return source(name, url, content, extra_files=tuple(files), patches=tuple(file.file for file in files))
 
 
-def test_hostile_patches_are_refused(scene: Scene) -> None:
+def refuse_all(scene: Scene, cases: Mapping[str, Patched]) -> None:
+    """One pull of sources with all of them, and each is refused with its reason; the next good one goes through."""
     old = scene.with_old_duniverse()
     url = put(scene.outside, "p.tgz", FILES)
-    cases = hostile_patches(scene.outside)
     scene.lock(
         *(patched(name, url, FILES, *case.patches) for name, case in cases.items()),
         files=[patch for case in cases.values() for patch in case.patches],
@@ -42,6 +45,19 @@ def test_hostile_patches_are_refused(scene: Scene) -> None:
     assert not wrong, "\n".join(map(str, wrong))
     scene.lock(*scene.old_sources())
     scene.done(scene.pull(), {f"{name}/a": text for name, text in OLD.items()})
+
+
+def test_hostile_patches_are_refused(scene: Scene) -> None:
+    refuse_all(scene, hostile_patches(scene.outside))
+
+
+def test_patches_that_are_many_times_what_they_seem_are_refused(scene: Scene) -> None:
+    refuse_all(scene, bombs())
+
+
+@pytest.mark.long
+def test_patches_that_fill_a_gigabyte_first_are_refused(scene: Scene) -> None:
+    refuse_all(scene, slow_bombs())
 
 
 def test_nothing_is_written_through_a_link_that_a_patch_made(scene: Scene) -> None:

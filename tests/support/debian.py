@@ -14,9 +14,8 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from filelock import FileLock
-
 from fixtures.world import mirror_path
+from monorepo.alone import alone_at
 
 ATTEMPTS = 3
 
@@ -33,7 +32,7 @@ def upstream_archives(suite: str, packages: Iterable[str], kept: Path) -> Mappin
     """
     folder = kept / "debian" / suite
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "lock"):
+    with alone_at(folder / "lock"):
         wanted = sorted(packages)
         said = ""
         for attempt in range(ATTEMPTS):

@@ -9,7 +9,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from monorepo.alone import alone_at
 
 SAFELY: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
 """Newer Pythons want to be told; Debian 12's cannot be."""
@@ -21,7 +21,7 @@ def unpacked(archive: Path, kept: Path) -> Path:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     folder = kept / "snapshots" / digest[:16]
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
+    with alone_at(folder.with_name(f"{folder.name}.lock")):
         if not folder.is_dir():
             aside = folder.with_name(f"{folder.name}.{os.getpid()}")
             aside.mkdir()

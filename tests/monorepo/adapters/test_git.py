@@ -275,7 +275,7 @@ def test_one_clone_for_each_url(upstream: Path, clones: GitClones, tmp_path: Pat
     clones.resolve(url, "main")
     clones.resolve(url, None)
     name = hashlib.sha256(url.encode()).hexdigest()[:40]
-    assert {path.name for path in (tmp_path / "cache/git").iterdir()} == {name, f"{name}.lock"}
+    assert {path.name for path in (tmp_path / "cache/git").iterdir()} == {name}
 
 
 def test_a_missing_git_is_told(tmp_path: Path) -> None:

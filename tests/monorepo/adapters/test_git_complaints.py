@@ -10,7 +10,7 @@ import pytest
 from monorepo.adapters.git import GitClones
 from monorepo.adapters.git_clone import Clone
 from monorepo.adapters.git_complaints import in_our_words
-from monorepo.errors import RepositoryError
+from monorepo.errors import RepositoryError, UnavailableError
 
 SAID = {
     "unknown host": (
@@ -60,6 +60,22 @@ def test_a_complaint_is_one_sentence(said: tuple[str, ...], reason: str) -> None
     assert error.reason == reason
     assert error.place == "https://example.org/x"
     assert bool(error.hint) == (said[0] != reason)
+
+
+NOT_SURE = {"a broken server", "a lost connection", "what nobody knows"}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_what_is_surely_of_the_other_side(name: str) -> None:
+    error = in_our_words(SAID[name][0], "https://example.org/x")
+    assert isinstance(error, UnavailableError) is (name not in NOT_SURE)
+
+
+def test_a_url_is_no_complaint() -> None:
+    """Names of repositories have all kinds of words in them."""
+    url = "https://example.org/ocaml-ssl"
+    said = f"fetching {url}: Server does not allow request for unadvertised object"
+    assert in_our_words((said,), url).reason == said
 
 
 def test_git_s_own_words_are_kept_but_for_what_it_always_adds() -> None:

@@ -99,14 +99,41 @@ def test_a_bad_pack_brings_nothing(upstream: Path, tmp_path: Path, harm: str) ->
     assert not list((tmp_path / "two/git").glob("pack-*"))
 
 
-def test_damage_of_a_clone_is_found(upstream: Path, tmp_path: Path) -> None:
-    packed(upstream, tmp_path / "one", tmp_path / "pack")
-    (clone,) = (tmp_path / "one/git").glob("*[0-9a-f]")
-    clones = GitClones(tmp_path / "one")
-    assert clones.damage(clone) == ""
+def damaged(clone: Path) -> bytes:
+    """Change a byte in its only pack; what the pack is now."""
     (found,) = clone.glob("objects/pack/*.pack")
     found.chmod(0o644)
     content = bytearray(found.read_bytes())
     content[100] ^= 1
     found.write_bytes(content)
+    return bytes(content)
+
+
+def test_damage_of_a_clone_is_found(upstream: Path, tmp_path: Path) -> None:
+    packed(upstream, tmp_path / "one", tmp_path / "pack")
+    (clone,) = (tmp_path / "one/git").glob("*[0-9a-f]")
+    clones = GitClones(tmp_path / "one")
+    assert clones.damage(clone) == ""
+    damaged(clone)
     assert clones.damage(clone) != ""
+
+
+def test_no_damage_is_looked_for_where_the_server_is_away(upstream: Path, tmp_path: Path) -> None:
+    """To read all of a large clone takes minutes; and what is damaged can only be had again from the server."""
+    packed(upstream, tmp_path / "one", tmp_path / "pack")
+    (clone,) = (tmp_path / "one/git").glob("*[0-9a-f]")
+    content = damaged(clone)
+    head = run_git(upstream, "rev-parse", "HEAD")
+    upstream.rename(upstream.with_name("away"))
+    clones = GitClones(tmp_path / "one")
+    for ask in (
+        lambda: clones.objects(upstream.as_uri(), "1" * 40),
+        lambda: clones.export(upstream.as_uri(), "1" * 40, tmp_path / "out"),
+    ):
+        with pytest.raises(RepositoryError, match="there is no git repository there"):
+            ask()
+        (found,) = clone.glob("objects/pack/*.pack")
+        assert found.read_bytes() == content
+    upstream.with_name("away").rename(upstream)
+    clones.export(upstream.as_uri(), head, tmp_path / "out")
+    assert clones.damage(clone) == ""

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monorepo.errors import FetchError
-from monorepo.fetch.tree import EPOCH, Limits, safe_path
+from monorepo.fetch.tree import EPOCH, Limits, recheck, safe_path
 from monorepo.fetch.unpack import single_folder, unpack
-from tests.monorepo.fetch.sources import tar, tar_members, tree, zipped
+from tests.monorepo.fetch.sources import put, tar, tar_members, tree, zipped
 
 FILES = {"p-1.0/dune": b"(library)", "p-1.0/src/a.ml": b"let a = 1\n" * 9000, "p-1.0/run.sh": b"#!/bin/sh\n"}
 NOISE = {"p-1.0/noise": random.Random(1).randbytes(20_000)}
@@ -166,6 +166,26 @@ def test_hostile_archives_are_refused(tmp_path: Path, case: str) -> None:
         unpacked(content, tmp_path)
     assert not list(tmp_path.rglob("evil"))
     assert {path.name for path in tmp_path.iterdir()} == {"archive", "out"}
+
+
+ADDED = {
+    "bytes": ({"p/b": bytes(200)}, "more than 1000 bytes"),
+    "entries": ({f"p/{number}": b"" for number in range(4)}, "more than 5 entries"),
+    "case": ({"p/A": b""}, "it and p/A would be one name"),
+    "case of folders": ({"p/D/x": b""}, "it and p/D would be one name"),
+}
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_what_was_added_later_is_held_to_the_same(tmp_path: Path, name: str) -> None:
+    few = Limits(entries=5, bytes=1000)
+    out = unpacked(tar({"p/a": bytes(900), "p/d/b": b""}), tmp_path, few)
+    recheck(out, few)
+    added, reason = ADDED[name]
+    for path, content in added.items():
+        put(out, path, content)
+    with pytest.raises(FetchError, match=reason):
+        recheck(out, few)
 
 
 def test_bombs_are_refused(tmp_path: Path) -> None:

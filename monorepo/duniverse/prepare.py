@@ -21,7 +21,7 @@ from monorepo.duniverse.stamp import Sealed, seal
 from monorepo.errors import DuniverseError, FetchError, MonoError
 from monorepo.fetch.checksums import Checksum, parse_checksums
 from monorepo.fetch.places import git_address, packages_and
-from monorepo.fetch.tree import inside
+from monorepo.fetch.tree import inside, recheck
 from monorepo.fetch.unpack import single_folder, unpack
 from monorepo.lock.model import LockedSource, Substitution
 from monorepo.ports import Git
@@ -66,9 +66,12 @@ def prepare(
                 _substitute(substitution, top)
         for patch in source.patches:
             _apply(patch, top, git)
+            recheck(top)
         for substitution in source.substitutions:
             if substitution.file not in source.patches:
                 _substitute(substitution, top)
+        if source.extra_sources or source.extra_files or source.substitutions:
+            recheck(top)
         left = remove_all_intruders(top, source.packages)
         shown = expose(top, source.packages, left)
         sealed = seal(top, _below(top, aside, unpacked))

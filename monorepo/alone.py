@@ -1,0 +1,58 @@
+"""Files and folders that one process at a time holds, or several together: flock(2).
+
+What is held is let go when its descriptor is closed, so whoever ends, however it does, holds nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def take(descriptor: int, waiting: Callable[[], None] = lambda: None, *, shared: bool = False) -> None:
+    """Hold what is open as ``descriptor``; calls ``waiting`` before it waits for others who hold it."""
+    if not take_if_free(descriptor, shared=shared):
+        waiting()
+        fcntl.flock(descriptor, _how(shared))
+
+
+def take_if_free(descriptor: int, *, shared: bool = False) -> bool:
+    """Hold what is open as ``descriptor``, unless others do; whether it is held."""
+    try:
+        fcntl.flock(descriptor, _how(shared) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def is_at(path: Path, descriptor: int) -> bool:
+    """Whether what is open as ``descriptor`` is still at ``path``: who held it before may have removed it."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def alone_at(path: Path) -> Iterator[None]:
+    """Alone among all threads and processes that ask for ``path``, a file that is there only meanwhile.
+
+    Raises OSError where it cannot be made.
+    """
+    while True:
+        with path.open("ab") as file:
+            take(file.fileno())
+            if not is_at(path, file.fileno()):
+                continue
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+def _how(shared: bool) -> int:
+    return fcntl.LOCK_SH if shared else fcntl.LOCK_EX
