@@ -49,7 +49,7 @@ def solve(universe: Universe, memory: Memory | None = None) -> Solution | Unsolv
 def _best(problem: Problem, versions: str, memory: Memory | None) -> Uses | None:
     """The best answer with a ``single`` version of each package or ``several``; None where there is none."""
     rules = (encoding("choice"), encoding("strict"), encoding(versions))
-    program = "\n".join((*rules, problem.facts, encoding("moved")))
+    program = "\n".join((*rules, problem.facts, encoding("held"), encoding("moved")))
     digest = hashlib.sha256(program.encode()).hexdigest()
     known = memory.recall(digest) if memory is not None else None
     if known is not None:
@@ -112,33 +112,40 @@ class _Search:
         self.control.ground([("base", [])])
 
     def staying(self) -> frozenset[int]:
-        """Which candidates of the old lock can stay: those that some answer has.
+        """Which candidates of the old lock can stay: those that some answer has, as something needs them.
 
         Usually all can, or all but the few that clash with what was changed: so those are put aside, clash by
         clash, until the others can stay together, and then asked for one by one.
         """
-        solve = self.control.configuration.solve
+        if not self.problem.kept:
+            return frozenset()
+        import clingo
+
+        solve, asking = self.control.configuration.solve, clingo.Function("asking")
         solve.models, solve.opt_mode = 1, "ignore"
-        literals = {number: literal_of(self.control, "chosen", number) for number in self.problem.kept}
-        together = set(literals.values())
-        answer, clash = self._with(together)
+        self.control.ground([("held", [])])
+        self.control.assign_external(asking, True)
+        atoms = self.control.symbolic_atoms.by_signature("held", 1)
+        held = {atom.literal: atom.symbol.arguments[0].number for atom in atoms}
+        together = set(held)
+        stays, clash = self._answer_with(together, held)
         while clash:
             together -= clash
-            answer, clash = self._with(together)
-        stays = answer & literals.keys()
-        for number, literal in literals.items():
-            if answer and number not in stays:
-                stays |= self._with([literal])[0] & literals.keys()
+            stays, clash = self._answer_with(together, held)
+        for literal in held:
+            if literal not in stays:
+                stays |= self._answer_with({literal}, held)[0]
+        self.control.release_external(asking)
         solve.models, solve.opt_mode = 0, "optN"
-        return stays
+        return frozenset(held[literal] for literal in stays)
 
-    def _with(self, literals: Iterable[int]) -> tuple[frozenset[int], set[int]]:
-        """The candidates of an answer in which ``literals`` hold; or none, and which of them clash."""
-        with self.control.solve(assumptions=sorted(literals), yield_=True) as handle:
+    def _answer_with(self, asked: Iterable[int], literals: Iterable[int]) -> tuple[set[int], set[int]]:
+        """Which of ``literals`` hold in an answer in which those ``asked`` do; or, of these, which clash."""
+        with self.control.solve(assumptions=sorted(asked), yield_=True) as handle:
             model = handle.model()
             if model is None:
-                return frozenset(), set(handle.core())
-            return frozenset(number for number, _ in _uses(model)), set()
+                return set(), set(handle.core())
+            return {literal for literal in literals if model.is_true(literal)}, set()
 
     def optimum(self, staying: Iterable[int]) -> tuple[Uses, tuple[int, ...]] | None:
         """An optimal answer and its costs; notes whether it is the only one."""
