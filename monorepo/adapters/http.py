@@ -21,6 +21,8 @@ from monorepo.adapters.netrc import Logins
 from monorepo.errors import AbsentError, FetchError, TemporaryError
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 _REDIRECTS = 10
@@ -58,8 +60,7 @@ class HttpClient:
         self._client: httpx.Client | None = None
         self._logins = Logins({})
         self._lock = Lock()
-        # httpx would bring its command line, with rich: as long to import as all the rest of it.
-        sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+        _spare_httpx_its_command_line()
 
     def __enter__(self) -> HttpClient:
         return self
@@ -142,11 +143,44 @@ class HttpClient:
             return self._client
 
 
+def _spare_httpx_its_command_line() -> None:
+    """Have httpx do without its own command line, which takes as long to import as all the rest of it.
+
+    It does so by itself where rich, which that wants, is not installed (httpx/__init__.py). Where it was
+    imported before, or has no such module any more, this changes nothing.
+    """
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+
+
 def _client(timeouts: Timeouts) -> httpx.Client:
     """Raises FetchError where the environment names certificates or proxies that cannot be used."""
+    from concurrent.futures import ThreadPoolExecutor
+
     import httpx
 
     from monorepo import __version__
+
+    with ThreadPoolExecutor(1) as beside:
+        certificates = beside.submit(_certificates)
+        import httpcore  # noqa: F401 # a client wants it, and it takes as long as the certificates
+
+    try:
+        return httpx.Client(
+            http2=True,
+            verify=certificates.result(),
+            headers={"User-Agent": f"mono/{__version__}", "Accept-Encoding": "identity"},
+            timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=None),
+            limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
+        )
+    except (ValueError, ImportError, httpx.InvalidURL) as error:
+        raise FetchError(
+            f"the proxy cannot be used: {error}",
+            hint="HTTP_PROXY, HTTPS_PROXY and ALL_PROXY take http://HOST:PORT or https://HOST:PORT",
+        ) from error
+
+
+def _certificates() -> ssl.SSLContext:
+    import httpx
 
     try:
         context = httpx.create_ssl_context()
@@ -157,19 +191,7 @@ def _client(timeouts: Timeouts) -> httpx.Client:
             f"the certificates cannot be read: {error.strerror or error}",
             hint="check SSL_CERT_FILE and SSL_CERT_DIR",
         ) from error
-    try:
-        return httpx.Client(
-            http2=True,
-            verify=context,
-            headers={"User-Agent": f"mono/{__version__}", "Accept-Encoding": "identity"},
-            timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=None),
-            limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
-        )
-    except (ValueError, ImportError, httpx.InvalidURL) as error:
-        raise FetchError(
-            f"the proxy cannot be used: {error}",
-            hint="HTTP_PROXY, HTTPS_PROXY and ALL_PROXY take http://HOST:PORT or https://HOST:PORT",
-        ) from error
+    return context
 
 
 class Body:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from monorepo.adapters.http import HttpClient
 from tests.conftest import lacking
 from tests.faults.https import https_server
 from tests.faults.scene import Scene
@@ -25,6 +26,13 @@ def scene(tmp_path: Path) -> Scene:
 def server() -> Iterator[FaultyServer]:
     with faulty_server() as faulty:
         yield faulty
+
+
+@pytest.fixture
+def http() -> Iterator[HttpClient]:
+    """As mono has it: a busy machine makes it no more impatient."""
+    with HttpClient() as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

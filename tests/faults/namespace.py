@@ -59,6 +59,21 @@ def small(folder: Path, size: str) -> None:
     run("mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", folder)
 
 
+def cloning(folder: Path) -> None:
+    """Have an empty file system that clones files at ``folder``; skips the test where the system has none."""
+    image = folder.with_name(f"{folder.name}.image")
+    with image.open("wb") as file:
+        file.truncate(256 << 20)
+    folder.mkdir()
+    for command in (("mkfs.btrfs", "--quiet", image), ("mount", "-o", "loop", image, folder)):
+        try:
+            done = subprocess.run([*map(str, command)], capture_output=True, encoding="utf-8", check=False)
+        except FileNotFoundError:
+            pytest.skip(f"{command[0]} is not installed")
+        if done.returncode:
+            pytest.skip(f"no btrfs can be mounted here: {done.stderr.strip()}")
+
+
 def resize(folder: Path, size: str) -> None:
     """Give what `small` made another size."""
     run("mount", "-o", f"remount,size={size}", folder)

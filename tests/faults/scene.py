@@ -195,7 +195,7 @@ def leftovers(cache: Path) -> list[str]:
     return sorted(name for name in snapshot(incoming) if not name.endswith(".lock"))
 
 
-def until(true: Callable[[], bool], seconds: float = 20) -> None:
+def until(true: Callable[[], bool], seconds: float = 60) -> None:
     """Wait for it, and fail where it does not come."""
     deadline = time.monotonic() + seconds
     while not true():

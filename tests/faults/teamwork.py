@@ -1,4 +1,4 @@
-"""A process with a worker that is busy for a minute: ``python -m tests.faults.teamwork FOLDER [fork]``.
+"""A process with a worker that is busy for ten minutes: ``python -m tests.faults.teamwork FOLDER [fork]``.
 
 FOLDER is locked as a project is; the worker's process number is written.
 """
@@ -19,7 +19,7 @@ def main() -> None:
         workers = ProcessWorkers(1, fork="fork" in sys.argv)
         with workers.team(held) as team:
             print(team.do(os.getpid).result(), flush=True)
-            team.do(time.sleep, 60).result()
+            team.do(time.sleep, 600).result()
 
 
 if __name__ == "__main__":

@@ -3,36 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from monorepo.adapters.http import HttpClient, Timeouts
+from monorepo.adapters.http import HttpClient
 from monorepo.duniverse.pull import PullReport
 from monorepo.errors import FetchError
 from monorepo.fetch.git_tree import git_tree
 from monorepo.lock.model import ExtraSource
-from tests.faults.server import Answer, FaultyServer, body, faulty_server, status
+from tests.faults.server import Answer, FaultyServer, body, status
 from tests.monorepo.fetch.sources import SHORT, checksum, lock, pulled, put, source, tar, tree, vendored
 
 FILES = {"a.ml": b"let a = 1\n", "configure.sh": b"#!/bin/sh\n", "lib/b.ml": b""}
 RELEASED = tar({f"p-1/{name}": content for name, content in FILES.items()})
 NOWHERE = "http://127.0.0.1:9/p.tbz"
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyServer]:
-    with faulty_server() as faulty:
-        yield faulty
-
-
-@pytest.fixture
-def http() -> Iterator[HttpClient]:
-    with HttpClient(Timeouts(connect=2, read=1, total=5)) as client:
-        yield client
 
 
 @pytest.fixture

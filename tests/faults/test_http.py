@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -16,7 +14,6 @@ from tests.faults.server import (
     FaultyServer,
     body,
     dripping,
-    faulty_server,
     hanging,
     redirect,
     reset,
@@ -28,18 +25,6 @@ from tests.monorepo.fetch.sources import checksum, lock, pulled, put, source, ta
 
 CONTENT = tar({"p/a": b"right" * 100})
 OTHER = tar({"p/a": b"wrong" * 100})
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyServer]:
-    with faulty_server() as faulty:
-        yield faulty
-
-
-@pytest.fixture
-def http() -> Iterator[HttpClient]:
-    with HttpClient(Timeouts(connect=2, read=0.3, total=1)) as client:
-        yield client
 
 
 @pytest.mark.parametrize(
@@ -92,29 +77,29 @@ def test_a_lasting_fault_is_told_and_the_old_duniverse_stays(
     )
 
 
-def test_a_server_that_hangs_is_left(tmp_path: Path, server: FaultyServer, http: HttpClient) -> None:
-    started = time.monotonic()
-    with pytest.raises(FetchError) as failure:
-        pulled(lock(source("p", server.on("/p", hanging(server)), CONTENT)), tmp_path, http)
+def test_a_server_that_hangs_is_left(tmp_path: Path, server: FaultyServer) -> None:
+    url = server.on("/p", hanging(server))
+    with HttpClient(Timeouts(read=0.3)) as http, pytest.raises(FetchError) as failure:
+        pulled(lock(source("p", url, CONTENT)), tmp_path, http)
     assert "does not answer in time" in failure.value.details[0]
-    assert time.monotonic() - started < 5
     assert not (tmp_path / "project/duniverse").exists()
 
 
 @pytest.mark.parametrize(
-    ("slowest", "reason"),
-    [(0, "the answer takes longer than 1 seconds"), (100, "fewer than 100 bytes a second come in")],
+    ("timeouts", "reason"),
+    [
+        (Timeouts(total=1, slowest=0), "the answer takes longer than 1 seconds"),
+        (Timeouts(read=2), "fewer than 100 bytes a second come in"),
+    ],
 )
-def test_a_server_that_drips_is_left(server: FaultyServer, slowest: float, reason: str) -> None:
+def test_a_server_that_drips_is_left(server: FaultyServer, timeouts: Timeouts, reason: str) -> None:
     url = server.on("/p", dripping(server, CONTENT, 0.1))
-    started = time.monotonic()
     with (
-        HttpClient(Timeouts(connect=2, read=0.3, total=1, slowest=slowest)) as http,
+        HttpClient(timeouts) as http,
         pytest.raises(TemporaryError, match=reason),
         http.stream(url) as answer,
     ):
         list(answer.chunks())
-    assert time.monotonic() - started < 3
 
 
 def test_nobody_there(tmp_path: Path, http: HttpClient) -> None:
@@ -207,10 +192,8 @@ def test_unwanted_answers_are_read_as_they_come_and_not_for_long(
             handler.wfile.write(b"and ")
 
     for answer in (called_gzip, endless):
-        started = time.monotonic()
         with pytest.raises(AbsentError), http.stream(server.on("/p", answer)):
             pass
-        assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize("header", ["Content-Length", "Content-Range"])

@@ -8,8 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
@@ -18,17 +16,12 @@ from pathlib import Path
 import pytest
 
 from monorepo.lock.writer import save_lock
-from tests.faults.server import FaultyServer, faulty_server
+from tests.faults.scene import until
+from tests.faults.server import FaultyServer
 from tests.monorepo.fetch.sources import lock, source
 
 CONTENT = bytes(100_000)
 KEPT = "interrupted; what was fetched so far is kept, and the next pull goes on with it"
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyServer]:
-    with faulty_server() as faulty:
-        yield faulty
 
 
 @pytest.fixture
@@ -52,10 +45,8 @@ def command(tmp_path: Path, server: FaultyServer) -> list[str]:
 
 
 def wait_for_parts(folder: Path, count: int) -> None:
-    deadline = time.monotonic() + 60
-    while sum(path.stat().st_size == len(CONTENT) for path in folder.glob("cache/incoming/*.part")) < count:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    parts = folder / "cache/incoming"
+    until(lambda: sum(path.stat().st_size == len(CONTENT) for path in parts.glob("*.part")) >= count)
 
 
 @pytest.mark.parametrize("quiet", [False, True])
@@ -67,10 +58,8 @@ def test_without_a_terminal(tmp_path: Path, command: list[str], quiet: bool) -> 
         encoding="utf-8",
     )
     wait_for_parts(tmp_path, 8)
-    began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=20)
-    assert time.monotonic() - began < 5  # a fraction of a second, on a machine that is not busy
+    output, errors = process.communicate(timeout=20)  # it does not wait for the server
     assert (process.returncode, output) == (130, "")
     assert errors == ("" if quiet else f"fetching 20 sources\n{KEPT}\n")
     assert [path.name for path in (tmp_path / "project").iterdir()] == ["mono.lock"]
@@ -93,16 +82,13 @@ def test_on_a_terminal(tmp_path: Path, command: list[str]) -> None:
     reader = threading.Thread(target=read_all, args=(ours, written))
     reader.start()
     wait_for_parts(tmp_path, 8)
-    time.sleep(0.7)
-    began = time.monotonic()
+    until(lambda: b"100.0 kB of 200.0 kB" in b"".join(written))
     process.send_signal(signal.SIGINT)
     process.wait(timeout=20)
-    assert time.monotonic() - began < 5  # a fraction of a second, on a machine that is not busy
     assert process.returncode == 130
     reader.join()
     os.close(ours)
     text = b"".join(written).decode()
     assert "0/20" in text
-    assert "100.0 kB of 200.0 kB" in text
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is hidden, and shown again
     assert text.rstrip().endswith(KEPT)

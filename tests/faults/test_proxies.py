@@ -34,13 +34,8 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monke
 
 
 @pytest.fixture
-def server() -> Iterator[FaultyServer]:
-    with faulty_server() as faulty:
-        yield faulty
-
-
-@pytest.fixture
 def other() -> Iterator[FaultyServer]:
+    """A second one."""
     with faulty_server() as faulty:
         yield faulty
 

@@ -89,21 +89,21 @@ def test_git_s_own_words_are_kept_but_for_what_it_always_adds() -> None:
 
 
 def test_real_complaints_are_understood(tmp_path: Path) -> None:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        port = closed.getsockname()[1]
     (tmp_path / "empty").mkdir()
-    for url, reason in (
-        ((tmp_path / "nowhere").as_uri(), "there is no git repository there"),
-        ((tmp_path / "empty").as_uri(), "there is no git repository there"),
-        (f"git://127.0.0.1:{port}/x", "the server cannot be reached, or breaks off"),
-        (f"http://127.0.0.1:{port}/x", "the server cannot be reached, or breaks off"),
-    ):
-        with pytest.raises(RepositoryError) as caught:
-            GitClones(tmp_path / "cache").resolve(url, None)
-        assert caught.value.reason == reason
-        assert caught.value.place == url
-        assert caught.value.details
+    with socket.socket() as unheard:  # nobody else gets the port, and nobody listens
+        unheard.bind(("127.0.0.1", 0))
+        port = unheard.getsockname()[1]
+        for url, reason in (
+            ((tmp_path / "nowhere").as_uri(), "there is no git repository there"),
+            ((tmp_path / "empty").as_uri(), "there is no git repository there"),
+            (f"git://127.0.0.1:{port}/x", "the server cannot be reached, or breaks off"),
+            (f"http://127.0.0.1:{port}/x", "the server cannot be reached, or breaks off"),
+        ):
+            with pytest.raises(RepositoryError) as caught:
+                GitClones(tmp_path / "cache").resolve(url, None)
+            assert caught.value.reason == reason
+            assert caught.value.place == url
+            assert caught.value.details
 
 
 def test_a_clone_does_not_keep_the_login_that_it_is_not_asked_for(tmp_path: Path) -> None:

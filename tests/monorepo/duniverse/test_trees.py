@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from monorepo.duniverse.trees import TreeCache
 from monorepo.errors import DuniverseError, FetchError
 from monorepo.fetch.tree import EPOCH
 from monorepo.lock.model import ExtraSource, Lock, LockedSource
+from tests.faults.namespace import cloning as cloning_at
+from tests.faults.namespace import own_mounts, run
 from tests.monorepo.fetch.sources import (
     checksum,
     lock,
@@ -157,7 +160,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_entry_is_made_anew(tmp_path: Path, damage: str) -> None:
     locked = one(tmp_path)
-    pulled(locked, tmp_path)
+    pulled(locked, tmp_path, link_mode=LinkMode.HARDLINK)
     DAMAGES[damage](entry(tmp_path, locked) / "tree/a")
     shutil.rmtree(tmp_path / "project")
     report = pulled(locked, tmp_path)
@@ -220,15 +223,57 @@ def test_a_pull_that_cannot_share_leaves_the_old_duniverse(tmp_path: Path) -> No
     assert [path.name for path in (tmp_path / "project").iterdir()] == ["duniverse"]
 
 
-def test_a_clone_is_the_projects_own(tmp_path: Path) -> None:
-    if not clones(tmp_path):
-        pytest.skip("this file system does not clone files")
-    locked = one(tmp_path)
-    pulled(locked, tmp_path, link_mode=LinkMode.REFLINK)
-    file = tmp_path / "project/duniverse/p/a"
-    assert (file.stat().st_nlink, stat.S_IMODE(file.stat().st_mode)) == (1, 0o644)
-    file.write_bytes(b"mine")
-    assert again(tmp_path, locked) == FILES
+@pytest.fixture
+def cloning(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a file system that has reflinks."""
+    folder = tmp_path / "cloning"
+    with own_mounts():
+        cloning_at(folder)
+        yield folder
+
+
+def used(folder: Path) -> int:
+    """Bytes that are taken on the file system of ``folder``."""
+    run("sync", "--file-system", folder)
+    return shutil.disk_usage(folder).used
+
+
+def test_a_clone_is_the_projects_own(cloning: Path) -> None:
+    locked = one(cloning)
+    for mode in (LinkMode.REFLINK, None):  # it is the cheapest way that leaves the cache alone
+        pulled(locked, cloning, link_mode=mode)
+        file, script = cloning / "project/duniverse/p/a", cloning / "project/duniverse/p/run.sh"
+        assert (file.stat().st_nlink, stat.S_IMODE(file.stat().st_mode)) == (1, 0o644)
+        assert (stat.S_IMODE(script.stat().st_mode), script.stat().st_mtime) == (0o755, EPOCH)
+        assert pulled(locked, cloning).made == ()
+        file.write_bytes(b"mine")
+        script.chmod(0o777)
+        assert again(cloning, locked) == FILES
+        shutil.rmtree(cloning / "project")
+
+
+def test_a_clone_takes_no_room(cloning: Path) -> None:
+    content = tar({"p/large": random.Random(1).randbytes(20 << 20)}, "w")
+    locked = lock(source("p", put(cloning, "upstream/p", content), content))
+    pulled(locked, cloning, link_mode=LinkMode.COPY)
+    room = {}
+    for mode in (LinkMode.COPY, LinkMode.REFLINK):
+        shutil.rmtree(cloning / "project")
+        before = used(cloning)
+        pulled(locked, cloning, link_mode=mode)
+        room[mode] = used(cloning) - before
+    assert room[LinkMode.COPY] > 19 << 20
+    assert room[LinkMode.REFLINK] < 1 << 20
+
+
+def test_files_are_cloned_within_one_file_system_alone(cloning: Path, tmp_path: Path) -> None:
+    put(cloning, "file", b"text")
+    put(tmp_path, "file", b"text")
+    with pytest.raises(DuniverseError, match="cannot be placed here by reflink: Invalid cross"):
+        choose(LinkMode.REFLINK, tmp_path / "file", cloning / "target", tmp_path)
+    assert not (cloning / "target").exists()
+    assert choose(None, tmp_path / "file", cloning / "target", tmp_path).mode is LinkMode.COPY
+    assert choose(None, cloning / "file", cloning / "target", cloning).mode is LinkMode.REFLINK
 
 
 def test_a_file_that_refuses_to_be_shared_is_copied(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from monorepo.adapters.git import GitClones
-from monorepo.adapters.http import HttpClient, Timeouts
+from monorepo.adapters.http import HttpClient
 from monorepo.errors import FetchError
 from monorepo.fetch.arrivals import Fetched
 from monorepo.fetch.checksums import Checksum, parse_checksum, parse_checksums
 from monorepo.fetch.download import fetch
 from monorepo.fetch.progress import Silence
 from monorepo.lock.model import ExtraSource, LockedSource
-from tests.faults.server import FaultyServer, body, faulty_server, status
+from tests.faults.server import FaultyServer, body, status
 from tests.monorepo.fetch.sources import (
     SHORT,
     NoHttp,
@@ -34,18 +34,6 @@ from tests.monorepo.fetch.sources import (
 CONTENT = tar({"p/a": b"right"})
 OTHER = tar({"p/a": b"wrong"})
 SHA = checksum(CONTENT).removeprefix("sha256=")
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyServer]:
-    with faulty_server() as faulty:
-        yield faulty
-
-
-@pytest.fixture
-def http() -> Iterator[HttpClient]:
-    with HttpClient(Timeouts(connect=2, read=1, total=5)) as client:
-        yield client
 
 
 def brought(folder: Path, *sources: LockedSource, http: Any = None, mirrors: tuple[str, ...] = ()) -> Fetched:
