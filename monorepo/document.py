@@ -132,7 +132,9 @@ class Table:
         """An array of tables; empty where it is absent."""
         values = self.content.get(key, [])
         if not isinstance(values, list):
-            raise self._wrong_type(key, values, "an array of tables")
+            error = self._wrong_type(key, values, "an array of tables")
+            error.hint = f"write [[{dotted(error.path)}]] above each"
+            raise error
         for position, value in enumerate(values):
             if not isinstance(value, dict):
                 raise self._wrong_type((key, position), value, "a table")
@@ -242,17 +244,35 @@ def _put_mark(document: Any, path: Path, mark: str) -> None:
         holder, item = item, item[key]
 
 
+_MEANT = (
+    (r"cannot declare \((.*?),?\) twice", "[{}] is there twice"),
+    (r"cannot (?:redefine|mutate immutable) namespace \((.*?),?\)", "{} is complete already"),
+    (r"cannot overwrite a value", "this has a value already"),
+    (r"expected '(\]+)' at the end of .*", "the name of a table is not closed with {}"),
+    (r"unclosed array", "an array is not closed: ] or a comma is missing here"),
+    (r"unterminated string|illegal character '\\n'", "a string is not closed with its quote"),
+    (r"invalid value", "this is no value: a text stands in quotes"),
+)
+"""What tomllib says, and what it means to who wrote the file; else its own words are told."""
+
 _AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
 def _syntax_error(message: str, text: str) -> tuple[str, int, int]:
     """Reason, line and column out of tomllib's message; before Python 3.14 they are nowhere else."""
     found = _AT.search(message)
-    reason = _AT.sub("", message)
-    reason = reason[:1].lower() + reason[1:]
+    reason = _meant(_AT.sub("", message))
     if found and found[1]:
         return reason, int(found[1]), int(found[2])
     return reason, text.count("\n") + 1, len(text) - text.rfind("\n")
+
+
+def _meant(message: str) -> str:
+    reason = message[:1].lower() + message[1:]
+    for pattern, meaning in _MEANT:
+        if found := re.fullmatch(pattern, reason):
+            return meaning.format(*(".".join(re.findall(r"[^', ]+", group)) for group in found.groups()))
+    return reason
 
 
 def _title(path: Path) -> str:

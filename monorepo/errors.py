@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 _LOGIN = re.compile(r"(https?://)[^/\s]*@|(\w+://[^/\s:@]+):[^/\s]*(?=@)")
 
@@ -145,6 +145,11 @@ class TargetError(MonoError):
 
 class BuildError(MonoError):
     code = "build"
+
+
+def told_of(what: str, place: str, error: MonoError) -> MonoError:
+    """``error``, which is about a url say, as one about ``what`` at ``place``, which the user can change."""
+    return replace(error, reason=f"{what} cannot be had: {error}", place=place)
 
 
 def raise_together(what: str, errors: Sequence[MonoError]) -> None:

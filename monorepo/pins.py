@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from monorepo.errors import ManifestError
+from monorepo.errors import ManifestError, MonoError, told_of
 from monorepo.ports import Git
 from overlays.errors import OpamSyntaxError
 from overlays.opam_file import OpamFile, read_package
@@ -54,15 +54,16 @@ def read_pins(files: Sequence[OpamFile]) -> tuple[Pin, ...]:
                 raise file.error_in(FIELD, "a package is pinned to a url, which is a string")
             name, _, version = identity.partition(".")
             url = value.text
+            place = f"{file.place}:{file.line_naming(identity, FIELD)}"
             if urlsplit(url).password is not None:
                 reason = f"the pin of {name} holds a password: the lock would show it"
-                raise ManifestError(reason, file.place, "let git or ssh know it")
-            pin = Pin(name, Version.parse(version or "dev"), url, file.place)
+                raise ManifestError(reason, place, "let git or ssh know it")
+            pin = Pin(name, Version.parse(version or "dev"), url, place)
             other = pins.setdefault(name, pin)
             if (other.url, other.version.text) != (pin.url, pin.version.text):
                 raise ManifestError(
                     f"{identity} is pinned to {url}, but {name}.{other.version} to {other.url}",
-                    file.place,
+                    place,
                     "pin it to one place",
                 )
     return tuple(pins[name] for name in sorted(pins))
@@ -75,6 +76,7 @@ def open_pins(pins: Sequence[Pin], git: Git, commits: Mapping[str, str]) -> dict
 
     Raises:
         ManifestError: a pin is not in git, or has no opam file.
+        MonoError: git cannot have it.
     """
     return {pin.name: _open(pin, git, commits) for pin in pins}
 
@@ -88,8 +90,11 @@ def _open(pin: Pin, git: Git, commits: Mapping[str, str]) -> PinnedPackage:
             "pin it to a git repository (git+https://…#branch), or put it in an overlay",
         )
     location, reference = place
-    commit = commits.get(pin.url) or git.resolve(location, reference)
-    objects = git.objects(location, commit)
+    try:
+        commit = commits.get(pin.url) or git.resolve(location, reference)
+        objects = git.objects(location, commit)
+    except MonoError as error:
+        raise told_of(f"the pin of {pin.name}", pin.place, error) from error
     files = objects.files(commit, "")
     for name in (f"{pin.name}.opam", f"opam/{pin.name}.opam", "opam"):
         if name in files:

@@ -42,7 +42,8 @@ class Companion:
     Args:
         need: in opam's syntax, ``base-domains``; ``refused`` where the compiler must not have it.
         whole: whether it is a compiler itself.
-        ocaml: what versions of OCaml that leaves, in opam's syntax; empty where it leaves none.
+        ocaml: what versions of OCaml that leaves, in opam's syntax, the name alone where that is too long to
+            say; empty where it leaves none.
     """
 
     need: str

@@ -15,7 +15,7 @@ from solver.package import Package
 from solver.reason import Relation
 from solver.relaxation import Relaxation
 from solver.request import Request
-from solver.spelling import VERY_MUCH_ALIKE, nearest
+from solver.spelling import slip
 from solver.universe import PackageIndex, Unreadable, build_universe
 from solver.version import Version
 
@@ -90,16 +90,16 @@ def _candidates(
 
 
 def _renamed(request: Request, unknown: Set[str], names: Sequence[str]) -> tuple[Edit, ...]:
-    """Every one of the ``unknown`` names that the roots use as its nearest; nothing where one has none."""
+    """Each of the ``unknown`` names that the roots use as what it is a slip for; nothing if one is none."""
     places = request.root_places or {}
     edits = []
     for root in request.roots:
         for name in sorted({d.name for d in dependencies_in(root.depends)} & unknown):
-            near = nearest(name, names, most=1, alike=VERY_MUCH_ALIKE)
-            if not near:
+            meant = slip(name, names)
+            if not meant:
                 return ()
             place = places.get((root.name, name), "")
-            edits.append(Edit(Kind.RENAME, near[0], root=root.name, before=name, after=near[0], place=place))
+            edits.append(Edit(Kind.RENAME, meant, root=root.name, before=name, after=meant, place=place))
     return tuple(edits)
 
 

@@ -16,6 +16,7 @@ from monorepo.cli.repairs import repair_data, repair_lines
 from monorepo.errors import UnsolvableError
 from monorepo.lock.answer import NoAnswerError
 from monorepo.manifest import FILE
+from monorepo.project import COMPILER, VARIANTS
 from monorepo.repairing import by_hand, located
 from solver.compilers import OCAML
 from solver.explanation import Cause, Companion, Demand, End, Missing, Step
@@ -182,11 +183,21 @@ def _step(step: Step, request: Request, *, verbose: bool, at_the_end: bool = Fal
 def _companion(companion: Companion) -> str:
     """What asking for something that a compiler brings, or does not, means for the version of OCaml."""
     need, ocaml = plain(companion.need), plain(companion.ocaml)
+    ocaml = "some versions of ocaml" if ocaml == OCAML else ocaml
+    if _other_compiler(companion):
+        return f"mono locks {COMPILER}, or {VARIANTS} if a root asks for it, and no other compiler"
     if companion.whole and not companion.refused:
         return f"{need} is for {ocaml}" if ocaml else f"no compiler goes with {need}"
     if not ocaml:
         return f"every compiler has {need}" if companion.refused else f"no compiler has {need}"
     return f"compilers {'without' if companion.refused else 'with'} {need} are for {ocaml}"
+
+
+def _other_compiler(companion: Companion) -> str:
+    """The name of a compiler that is never locked; empty for any other."""
+    name = companion.need.partition(" ")[0]
+    never = companion.whole and not companion.refused and not companion.ocaml
+    return name if never and name not in (COMPILER, VARIANTS) else ""
 
 
 def _fact(step: Step, positive: str, one: str, several: str) -> str:
@@ -331,5 +342,8 @@ def _hint(error: NoAnswerError, shown: Sequence[Repair], options: str) -> str:
             return f"write {package} for {name}"
     if error.explanation.cause is Cause.UNKNOWN:
         return f"are all repositories that the project needs in {FILE}?"
+    companions = (companion for step in error.explanation.steps for companion in step.companions)
+    if others := list(filter(None, map(_other_compiler, companions))):
+        return f"drop {series(others)}"
     newer = "" if options else "; mono lock --upgrade looks for newer packages"
     return f"no small change to the project would help{newer}"

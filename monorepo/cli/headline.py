@@ -33,7 +33,7 @@ def headline(told: Explanation) -> str:
             on = "" if any(side.target for side in missing.sides) else on
             return f"{_against_each_other(missing)}{on}"
         if missing.name == OCAML and missing.sides:
-            return f"no compiler exists for {_all_wanted(missing)}{on}"
+            return f"no compiler goes with {_all_wanted(missing)}{on}"
     if told.cause is Cause.EXCLUDED:
         return f"the project's own bound on {series(_names(told, Relation.BOUND))} is in the way{on}"
     return f"{_conflict(told)}{on}"

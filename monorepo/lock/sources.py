@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from monorepo.errors import LockError
+from monorepo.errors import LockError, MonoError, told_of
 from monorepo.lock.model import ExtraFile, ExtraSource, LockedSource, Substitution
 from monorepo.pins import PinnedPackage
 from overlays.errors import PackageUnreadable
@@ -58,7 +58,6 @@ class Metadata:
         Raises:
             LockError: it is absent; or the package is none of a repository, which alone can carry files.
         """
-        place = f"{package.identity} in {package.repository}"
         if package.name in self._own:
             hint = "keep the file in the source itself, or put the package in an overlay"
             raise LockError(
@@ -67,7 +66,11 @@ class Metadata:
         try:
             return self._stack.extra_file(package.name, package.version, name)
         except PackageUnreadable as error:
-            raise LockError(error.reason, place) from error
+            raise LockError(error.reason, _place(package)) from error
+
+
+def _place(package: Package) -> str:
+    return f"{package.identity} in {package.repository}" if package.repository else package.identity
 
 
 class Sources:
@@ -137,7 +140,7 @@ class Sources:
             mirrors=tuple(dict.fromkeys(mirrors)),
             checksums=checksums,
             unverified=not in_git and not checksums,
-            commit=self.pin_commit(url) if in_git else None,
+            commit=self._commit(packages[0], url) if in_git else None,
             subpath=origins[0].subpath,
             extra_sources=_one_of_each_name(
                 packages,
@@ -170,6 +173,12 @@ class Sources:
             ),
         )
 
+    def _commit(self, package: Package, url: str) -> str:
+        try:
+            return self.pin_commit(url)
+        except MonoError as error:
+            raise told_of("its source", _place(package), error) from error
+
     def _extra_file(self, package: Package, name: str, checksums: Sequence[str]) -> ExtraFile:
         content = self.metadata.extra_file(package, name)
         for checksum in checksums:
@@ -178,7 +187,7 @@ class Sources:
             if actual != expected:
                 raise LockError(
                     f"files/{name} is not what the opam file says: {algorithm} {actual}, not {expected}",
-                    f"{package.identity} in {package.repository}",
+                    _place(package),
                     "the repository is damaged or was changed; tell its maintainers",
                 )
         digest = hashlib.sha256(content).hexdigest()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monorepo.errors import ManifestError
+from monorepo.errors import ManifestError, RepositoryError
 from tests.monorepo.test_locking import Place, library, place
 
 __all__ = ["place"]
@@ -89,5 +89,20 @@ def test_check_asks_for_the_commits_of_sources_in_git(place: Place, tmp_path: Pa
 
 def test_a_pin_outside_git_is_refused(place: Place) -> None:
     place.root('depends: ["dune"]\npin-depends: [["lib.1" "https://example.org/lib.tbz"]]')
-    with pytest.raises(ManifestError, match="which is not in git"):
+    with pytest.raises(ManifestError, match="which is not in git") as caught:
         place.lock()
+    assert caught.value.place == "app.opam:3"
+
+
+def test_what_cannot_be_had_from_git_is_told_with_who_wants_it(place: Place, tmp_path: Path) -> None:
+    url = f"git+file://{tmp_path}/nowhere"
+    gone = f"cannot be had: file://{tmp_path}/nowhere: there is no git repository there"
+    place.root(f'depends: ["lib"]\npin-depends: [\n  ["other.1" "git+file://{tmp_path}/nowhere"]\n]')
+    with pytest.raises(RepositoryError) as caught:
+        place.lock()
+    assert (caught.value.place, caught.value.reason) == ("app.opam:4", f"the pin of other {gone}")
+    place.root('depends: ["lib"]')
+    place.publish({"lib.1": f'depends: ["dune"]\nbuild: ["dune"]\nurl {{ src: "{url}" }}'})
+    with pytest.raises(RepositoryError) as caught:
+        place.lock()
+    assert (caught.value.place, caught.value.reason) == ("lib.1 in test", f"its source {gone}")
