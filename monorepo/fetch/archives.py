@@ -7,14 +7,24 @@ at a time brings one entry. What is cut off half-way stays aside, to be gone on 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from monorepo.alone import alone_at
 from monorepo.errors import FetchError, without_logins
-from monorepo.fetch.checksums import Checksum, Verifier, feed_file, verify_file
+from monorepo.fetch.checksums import Checksum, Verifier, feed_file, parse_checksum, verify_file
 from overlays.stores.files import touch
+
+GIVEN = "url"
+"""Stands for the algorithm of a checksum where the cache has no archive, but the checksum of one."""
+
+
+def given_by(url: str) -> tuple[Checksum, ...]:
+    """What stands for the checksums of what ``url`` gave last."""
+    digest = hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()
+    return (Checksum(GIVEN, digest),)
 
 
 class ArchiveCache:
@@ -40,6 +50,26 @@ class ArchiveCache:
             return None
         except OSError as error:
             raise unusable(path, error) from error
+
+    def remember(self, url: str, checksum: Checksum) -> None:
+        """``url`` gave, though nothing says that it always will, the archive with ``checksum``."""
+        with self.bringing(given_by(url)) as entry:
+            entry.begin(url, "")
+            with entry.adding() as add:
+                add(str(checksum).encode("ascii"))
+            entry.keep()
+
+    def given_last(self, url: str) -> Checksum | None:
+        """The checksum of what ``url`` gave last, where that is here."""
+        remembered = self.path(given_by(url))
+        try:
+            checksum = parse_checksum(remembered.read_text(encoding="ascii", errors="replace"))
+        except (FileNotFoundError, FetchError):
+            return None
+        if self.find((checksum,)) is None:
+            return None
+        touch(remembered)
+        return checksum
 
     @contextmanager
     def bringing(self, checksums: Sequence[Checksum]) -> Iterator[Entry]:
