@@ -28,6 +28,7 @@ from monorepo.bundle.layout import (
     sums_text,
 )
 from monorepo.bundle.project import fresh_files, put
+from monorepo.cache.use import unusable
 from monorepo.errors import FetchError, MonoError, RepositoryError
 from monorepo.fetch.archives import ArchiveCache, given_by
 from monorepo.fetch.checksums import verify_file
@@ -97,11 +98,7 @@ def _aside(cache: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
-        raise FetchError(
-            f"the cache cannot be used: {error.strerror or error}",
-            str(error.filename or cache),
-            "make it writable, free some space, or set MONO_CACHE to another folder",
-        ) from error
+        raise unusable(cache, error, FetchError) from error
 
 
 def _open(file: Path, folder: Path, limits: Limits) -> None:

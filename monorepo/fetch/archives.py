@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from monorepo.alone import alone_at
+from monorepo.cache.use import unusable
 from monorepo.errors import FetchError, without_logins
 from monorepo.fetch.checksums import Checksum, Verifier, feed_file, parse_checksum, verify_file
 from overlays.stores.files import touch
@@ -31,6 +32,7 @@ class ArchiveCache:
     """Archives below ``folder``/archives, what is still coming in below ``folder``/incoming."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._archives = folder / "archives"
         self._incoming = folder / "incoming"
 
@@ -49,7 +51,7 @@ class ArchiveCache:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise unusable(path, error) from error
+            raise unusable(self._folder, error, FetchError) from error
 
     def remember(self, url: str, checksum: Checksum) -> None:
         """``url`` gave, though nothing says that it always will, the archive with ``checksum``."""
@@ -80,7 +82,7 @@ class ArchiveCache:
             with alone_at(self._incoming / f"{name}.lock"):
                 yield Entry(self._incoming / name, self.path(checksums))
         except OSError as error:
-            raise unusable(self._incoming, error) from error
+            raise unusable(self._folder, error, FetchError) from error
 
 
 class Entry:
@@ -143,12 +145,3 @@ class Entry:
         self._part.replace(self._path)
         self._from.unlink(missing_ok=True)
         return self._path
-
-
-def unusable(path: Path, error: OSError) -> FetchError:
-    """What to say where something in the cache, if nothing else then ``path``, cannot be read or written."""
-    return FetchError(
-        f"the cache cannot be used: {error.strerror or error}",
-        place=str(error.filename or path),
-        hint="make it readable and writable, free some space, or set MONO_CACHE to another folder",
-    )
