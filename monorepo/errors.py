@@ -153,7 +153,11 @@ def told_of(what: str, place: str, error: MonoError) -> MonoError:
 
 
 def raise_together(what: str, errors: Sequence[MonoError]) -> None:
-    """Raise nothing for no error, a single one as it is, and one that tells of all for several."""
+    """Raise nothing for no error, a single one as it is, and one that tells of all for several.
+
+    Those that say the same are one.
+    """
+    errors = _each_once(errors)
     if not errors:
         return
     if len(errors) == 1:
@@ -163,7 +167,7 @@ def raise_together(what: str, errors: Sequence[MonoError]) -> None:
 
 def refuse_failed(errors: Sequence[MonoError], wanted: int) -> None:
     """As `raise_together` does, of things to be fetched that were ``wanted``, so many in all."""
-    if len(errors) == 1:
+    if len(_each_once(errors)) == 1:
         raise errors[0]
     if errors:
         errors = sorted(errors, key=str)
@@ -174,6 +178,10 @@ def refuse_failed(errors: Sequence[MonoError], wanted: int) -> None:
             errors=tuple(errors),
             wanted=wanted,
         )
+
+
+def _each_once(errors: Iterable[MonoError]) -> Sequence[MonoError]:
+    return list({(str(error), error.details): error for error in errors}.values())
 
 
 def details_of(errors: Iterable[MonoError]) -> tuple[str, ...]:

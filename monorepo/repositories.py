@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from builder.digest import file_digest
+from monorepo.cache.use import is_of, unusable
 from monorepo.errors import FetchError, RepositoryError, raise_together
 from monorepo.lock.model import LockedRepository
 from monorepo.ports import Git, Http
@@ -46,7 +47,7 @@ def open_repositories(
         if known is not None and known.url != setting.url:
             known = None
         try:
-            with _reading(setting):
+            with _reading(setting, cache):
                 if setting.kind is RepositoryKind.GIT:
                     commit = known.commit if known is not None and known.commit else None
                     commit = commit or git.resolve(setting.location, setting.reference)
@@ -83,7 +84,7 @@ def in_state(
     Raises:
         RepositoryError: it cannot be had, or is no repository of packages at that commit.
     """
-    with _reading(setting):
+    with _reading(setting, cache):
         objects = git.objects(setting.location, commit)
         other = open_git(setting.name, objects, commit, MetadataCache(cache / "metadata"))
     return RepositoryStack(
@@ -92,11 +93,16 @@ def in_state(
 
 
 @contextmanager
-def _reading(setting: RepositorySetting) -> Iterator[None]:
-    """Says which repository it is about that cannot be read."""
+def _reading(setting: RepositorySetting, cache: Path) -> Iterator[None]:
+    """Says which repository it is about that cannot be read, unless it is ``cache`` that cannot be used."""
     try:
         yield
-    except RepositoryUnreadable as error:
+    except (OSError, RepositoryUnreadable) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if isinstance(cause, OSError) and is_of(cache, cause):
+            raise unusable(cache, cause, RepositoryError) from error
+        if isinstance(error, OSError):
+            raise
         raise RepositoryError(
             error.reason, f'repository "{setting.name}" ({setting.url})', "check its url in mono.toml"
         ) from error

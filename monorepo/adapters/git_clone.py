@@ -13,6 +13,7 @@ from monorepo.adapters.git_commands import GitRefusedError, run_git
 from monorepo.adapters.git_complaints import in_our_words
 from monorepo.adapters.git_environment import clone_environment
 from monorepo.alone import alone_at
+from monorepo.cache.use import unusable
 from monorepo.errors import RepositoryError, without_logins
 
 EVERYTHING = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
@@ -55,15 +56,11 @@ class Clone:
         """Alone among all processes, with the clone there."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            with alone_at(self.path.with_name(f"{self.path.name}.lock")):
+                self._ensure()
+                yield
         except OSError as error:
-            raise RepositoryError(
-                f"the cache cannot be written: {error.strerror}",
-                place=str(self.path.parent),
-                hint="set MONO_CACHE",
-            ) from error
-        with alone_at(self.path.with_name(f"{self.path.name}.lock")):
-            self._ensure()
-            yield
+            raise unusable(self.path.parent.parent, error, RepositoryError) from error
 
     def ensure(self) -> None:
         """Have the clone there, empty where nothing was fetched yet."""

@@ -45,6 +45,11 @@ _MEANT: tuple[tuple[str, str, str], ...] = (
         "look at the url",
     ),
     (
+        r"unable to create temporary file|insufficient permission",
+        "git cannot write to it in the cache",
+        "a cache is for one user: set MONO_CACHE to a folder of your own",
+    ),
+    (
         r"permission denied",
         "it cannot be read: permission is denied",
         "let the user who runs mono read it",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from monorepo.bundle.layout import (
     ABOUT,
     FORMAT,
     PROJECT,
-    archive_member,
     is_compressed,
     pack_member,
     repository_archive_member,
@@ -20,18 +19,19 @@ from monorepo.bundle.layout import (
 )
 from monorepo.bundle.project import own_files
 from monorepo.bundle.writer import BundleWriter, writing
+from monorepo.duniverse.pull import fetch_unverified
 from monorepo.errors import FetchError, LockError, MonoError, without_logins
-from monorepo.fetch.checksums import Checksum
+from monorepo.fetch.archives import ArchiveCache, given_by
 from monorepo.fetch.download import fetch
 from monorepo.fetch.offline import Missing, Tip, commits_of, with_submodules
 from monorepo.fetch.patience import Patience
-from monorepo.fetch.places import archive_mirrors, packages_and
+from monorepo.fetch.places import archive_mirrors
 from monorepo.fetch.progress import Progress
 from monorepo.lock.answer import OpenProject
 from monorepo.lock.format import FILE
 from monorepo.lock.model import Lock
 from monorepo.locking import open_checked
-from monorepo.ports import Git, Http
+from monorepo.ports import Git, Http, Workers
 from monorepo.repositories import kept_archive
 from monorepo.repository_url import RepositoryKind
 from overlays.copies import copy_members
@@ -56,6 +56,7 @@ def create(
     cache: Path,
     http: Http,
     git: Git,
+    workers: Workers,
     progress: Progress,
     force: bool = False,
     patience: Patience | None = None,
@@ -78,9 +79,19 @@ def create(
     if not report.good:
         raise LockError("the lock is not what would be locked now", FILE, "run mono lock")
     lock = report.lock
-    _refuse_unverified(lock)
-    mirrors = archive_mirrors(lock.archive_mirrors, folder)
-    archives = fetch(lock.sources, mirrors, cache, http, git, progress, patience=patience).paths
+    pinned = fetch_unverified(lock, folder, cache, http, git, workers, progress, patience=patience)
+    fetched = fetch(
+        pinned,
+        archive_mirrors(lock.archive_mirrors, folder),
+        cache,
+        http,
+        git,
+        progress,
+        software_heritage=lock.software_heritage,
+        patience=patience,
+    )
+    unverified = (source.url for source in lock.sources if source.unverified)
+    archives = {*fetched.paths.values(), *(ArchiveCache(cache).path(given_by(url)) for url in unverified)}
     tips = _commits(lock, project)
     names = list(own_files(folder))
     progress.started("packing", len(names) + len(archives) + len(tips) + len(lock.repositories))
@@ -90,22 +101,14 @@ def create(
         for name in names:
             _add_own(writer, folder, name)
             progress.finished(name)
-        _add_archives(writer, archives, progress)
+        _add_archives(writer, archives, cache, progress)
         for tip in tips:
             _add_commit(writer, tip, git)
             progress.finished(without_logins(tip.url))
         _add_repositories(writer, project, lock, cache)
-    return Created(file, file.stat().st_size, len(names), len(archives), len(tips), len(lock.repositories))
-
-
-def _refuse_unverified(lock: Lock) -> None:
-    unverified = [packages_and(source) for source in lock.sources if source.unverified]
-    if unverified:
-        raise FetchError(
-            "a source without a checksum cannot be carried, as nothing tells later that it is the same",
-            ", ".join(unverified),
-            "make a release of it, or take it from git",
-        )
+    return Created(
+        file, file.stat().st_size, len(names), len(fetched.paths), len(tips), len(lock.repositories)
+    )
 
 
 def _commits(lock: Lock, project: OpenProject) -> Sequence[Tip]:
@@ -132,11 +135,10 @@ def _add_own(writer: BundleWriter, folder: Path, name: str) -> None:
         writer.file(f"{PROJECT}/{name}", path)
 
 
-def _add_archives(
-    writer: BundleWriter, archives: Mapping[tuple[Checksum, ...], Path], progress: Progress
-) -> None:
-    for member, path in sorted((archive_member(checksums), path) for checksums, path in archives.items()):
-        writer.file(member, path)
+def _add_archives(writer: BundleWriter, archives: Iterable[Path], cache: Path, progress: Progress) -> None:
+    """They lie in the bundle as they do in the cache."""
+    for path in sorted(archives):
+        writer.file(path.relative_to(cache).as_posix(), path)
         progress.finished(path.name)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from monorepo.errors import MonoError
-from monorepo.fetch.checksums import Checksum
 
 ABOUT = "mono-bundle.json"
 """The first member: it tells the format, and by its name that this is a bundle."""
@@ -32,11 +31,6 @@ def is_compressed(file: Path) -> bool:
     if file.name.endswith(_PLAIN):
         return False
     raise MonoError("a bundle is named .tar or .tar.gz", str(file))
-
-
-def archive_member(checksums: tuple[Checksum, ...]) -> str:
-    """Where the archive with these checksums lies, as in opam's cache."""
-    return f"archives/{checksums[0].path}"
 
 
 def pack_member(commit: str) -> str:

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from builder.digest import file_digest, sha256_of_file
@@ -22,21 +22,22 @@ from monorepo.bundle.layout import (
     FORMAT,
     PROJECT,
     SUMS,
-    archive_member,
     pack_member,
     repository_archive_member,
     repository_folder_member,
     sums_text,
 )
 from monorepo.bundle.project import fresh_files, put
+from monorepo.cache.use import unusable
 from monorepo.errors import FetchError, MonoError, RepositoryError
-from monorepo.fetch.archives import ArchiveCache
+from monorepo.fetch.archives import ArchiveCache, given_by
 from monorepo.fetch.checksums import verify_file
+from monorepo.fetch.heritage import holds
 from monorepo.fetch.offline import Missing, Tip, commits_of, with_submodules
-from monorepo.fetch.places import documents_of
+from monorepo.fetch.places import documents_of, folder_of, packages_and
 from monorepo.fetch.tree import Limits
 from monorepo.fetch.unpack import unpack as unpack_archive
-from monorepo.lock.model import Lock, LockedRepository
+from monorepo.lock.model import Lock, LockedRepository, LockedSource
 from monorepo.lock.reader import load_lock
 from monorepo.ports import Git
 from monorepo.repositories import kept_archive, kept_folder
@@ -74,10 +75,12 @@ def unpack(
     with _aside(cache) as folder:
         _open(file, folder, limits)
         lock = load_lock(folder / PROJECT)
-        archives = _archives(lock, folder, cache, file)
+        pinned = _pinned(lock, folder, file)
+        archives = _archives(pinned, folder, cache, file)
+        given = _given(lock, folder, cache)
         repositories = _repositories(lock, folder, cache, file)
         fresh = fresh_files(folder / PROJECT, into, force=force)
-        for staged, place in (*archives, *repositories):
+        for staged, place in (*archives, *given, *repositories):
             _bring(staged, place)
         commits = _commits(lock, folder, git, file)
         put(folder / PROJECT, into, fresh)
@@ -95,11 +98,7 @@ def _aside(cache: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
-        raise FetchError(
-            f"the cache cannot be used: {error.strerror or error}",
-            str(error.filename or cache),
-            "make it writable, free some space, or set MONO_CACHE to another folder",
-        ) from error
+        raise unusable(cache, error, FetchError) from error
 
 
 def _open(file: Path, folder: Path, limits: Limits) -> None:
@@ -145,21 +144,58 @@ def _format(about: Path) -> object:
     return document.get("format") if isinstance(document, dict) else None
 
 
-def _archives(lock: Lock, folder: Path, cache: Path, file: Path) -> list[tuple[Path, Path]]:
-    """Each archive that ``lock`` wants, verified, and where in the cache it goes."""
+def _pinned(lock: Lock, folder: Path, file: Path) -> list[LockedSource]:
+    """The sources of ``lock``, those without a checksum with that of the archive that the bundle has.
+
+    Whether that is right the pull tells, by the tree that the lock records.
+    """
+    staged = ArchiveCache(folder)
+    sources: list[LockedSource] = []
+    wrong: list[str] = []
+    for source in lock.sources:
+        if not source.unverified:
+            sources.append(source)
+        elif _is_file(staged.path(given_by(source.url))) and (given := staged.given_last(source.url)):
+            sources.append(replace(source, checksums=(str(given),)))
+        else:
+            wrong.append(f"{packages_and(source)}: {source.url} is not in it")
+    if wrong:
+        raise _damaged(file, wrong)
+    return sources
+
+
+def _given(lock: Lock, folder: Path, cache: Path) -> list[tuple[Path, Path]]:
+    """What is remembered of each source without a checksum, and where in the cache it goes."""
+    names = dict.fromkeys(given_by(source.url) for source in lock.sources if source.unverified)
+    return [(ArchiveCache(folder).path(name), ArchiveCache(cache).path(name)) for name in names]
+
+
+def _archives(
+    sources: Sequence[LockedSource], folder: Path, cache: Path, file: Path
+) -> list[tuple[Path, Path]]:
+    """Each archive that ``sources`` want, verified, and where in the cache it goes."""
     found: list[tuple[Path, Path]] = []
     wrong: list[str] = []
-    for document in documents_of(lock.sources):
-        staged = folder / archive_member(document.checksums)
-        if not staged.is_file() or staged.is_symlink():
-            wrong.append(f"{', '.join(document.packages)}: {document.url} is not in it")
-        elif mismatches := verify_file(staged, document.checksums):
-            wrong.append(f"{', '.join(document.packages)}: expected {mismatches[0].expected}")
+    for document in documents_of(sources):
+        folders = {folder_of(swhid): swhid for swhid in document.swhids if folder_of(swhid)}
+        staged = {name: ArchiveCache(folder).path(name) for name in (document.checksums, *folders)}
+        name = next((name for name, path in staged.items() if _is_file(path)), None)
+        packages = ", ".join(document.packages)
+        if name is None:
+            wrong.append(f"{packages}: {document.url} is not in it")
+        elif name in folders and not holds(staged[name], name[0].digest, folder):
+            wrong.append(f"{packages}: expected {folders[name]}")
+        elif name not in folders and (mismatches := verify_file(staged[name], name)):
+            wrong.append(f"{packages}: expected {mismatches[0].expected}")
         else:
-            found.append((staged, ArchiveCache(cache).path(document.checksums)))
+            found.append((staged[name], ArchiveCache(cache).path(name)))
     if wrong:
         raise _damaged(file, wrong)
     return found
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def _repositories(lock: Lock, folder: Path, cache: Path, file: Path) -> list[tuple[Path, Path]]:

@@ -16,8 +16,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from monorepo.cache.names import ABOUT, USED, clone_name
+from monorepo.fetch.archives import given_by
 from monorepo.fetch.checksums import parse_checksums
-from monorepo.fetch.places import git_address
+from monorepo.fetch.places import folder_of, git_address, swhids_of
 from monorepo.lock.model import Lock
 
 
@@ -85,18 +86,18 @@ def contents(cache: Path, lock: Lock | None = None) -> Contents:
 _DIGEST = r"[0-9a-f]{32,}"
 
 _LAYOUT: Mapping[Room, tuple[str, int, str]] = {
-    Room.ARCHIVES: ("archives", 3, r"(md5|sha256|sha512|swh)/([0-9a-f]{2})/\2[0-9a-f]+"),
+    Room.ARCHIVES: ("archives", 3, r"(md5|sha256|sha512|swh|url)/([0-9a-f]{2})/\2[0-9a-f]+"),
     Room.TREES: ("trees", 2, r"([0-9a-f]{2})/\1[0-9a-f]{62}"),
     Room.GIT: ("git", 1, r"[0-9a-f]{40}(\.commits)?"),
     Room.SNAPSHOTS: ("repositories", 2, r"[0-9a-f]{64}\.snapshot|(downloads|folders)/[0-9a-f]{64}"),
     Room.METADATA: ("metadata", 1, r"[0-9a-f]+\.metadata"),
     Room.ANSWERS: ("answers", 1, r"[0-9a-f]+\.json"),
     Room.NOTES: ("fresh", 1, r"[0-9a-f]+\.json"),
-    Room.PARTS: ("incoming", 1, r"(md5|sha256|sha512|swh)-[0-9a-f]+\.(part|from)"),
+    Room.PARTS: ("incoming", 1, r"(md5|sha256|sha512|swh|url)-[0-9a-f]+\.(part|from)"),
 }
 """Each room's folder, how deep its entries lie in it, and what their paths are."""
 
-_BESIDE = r"((md5|sha256|sha512|swh)-)?[0-9a-f]{16,}\..+"
+_BESIDE = r"((md5|sha256|sha512|swh|url)-)?[0-9a-f]{16,}\..+"
 """What is made beside its place, and locks of places."""
 
 _ASIDE: Mapping[Room, str] = {
@@ -173,6 +174,10 @@ def _names(lock: Lock) -> dict[str, str]:
             names[clone_name(git_address(source.url))] = packages
         elif source.checksums:
             names[parse_checksums(source.checksums)[0].digest] = packages
+        else:
+            names[given_by(source.url)[0].digest] = packages
+        for folder in map(folder_of, swhids_of(source)):
+            names |= {checksum.digest: packages for checksum in folder}
         for extra in source.extra_sources:
             names[parse_checksums(extra.checksums)[0].digest] = f"{packages} ({extra.file})"
     for repository in lock.repositories:

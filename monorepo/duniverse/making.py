@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monorepo.cache.names import TREE
+from monorepo.cache.use import is_of, unusable
 from monorepo.duniverse.files import list_files, read_list, write_list
 from monorepo.duniverse.placing import KEEPING, REFUSALS, Placing, cannot_be_had
 from monorepo.duniverse.prepare import prepare
@@ -82,6 +83,8 @@ class Maker:
         except OSError as error:
             if error.errno in REFUSALS and not placing.falls_back:
                 raise cannot_be_had(placing.mode, self.cache, self.new, error) from error
+            if isinstance(error, PermissionError) and is_of(self.cache, error):
+                raise unusable(self.cache, error, DuniverseError) from error
             raise DuniverseError(
                 f"it cannot be written: {error.strerror or error}",
                 place=place,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +11,20 @@ from typing import TYPE_CHECKING
 from monorepo.duniverse import DUNIVERSE
 from monorepo.duniverse.clashes import refuse_clashes
 from monorepo.duniverse.placing import LinkMode
-from monorepo.duniverse.recording import Recorded, record_trees, refuse_other_trees, unrecorded
+from monorepo.duniverse.recording import (
+    Recorded,
+    comparable,
+    record_trees,
+    refuse_other_trees,
+    unrecorded,
+)
 from monorepo.duniverse.state import Vendored
 from monorepo.duniverse.swap import alone, repair
 from monorepo.duniverse.vendor import Bring, Means, plan, prepare_aside, vendor
+from monorepo.errors import FetchError
+from monorepo.fetch.archives import ArchiveCache
 from monorepo.fetch.arrivals import Arrived, Fetched
-from monorepo.fetch.places import archive_mirrors, documents_of
+from monorepo.fetch.places import archive_mirrors, documents_of, packages_and
 from monorepo.fetch.progress import Progress, Silence
 from monorepo.lock.itself import refuse_uncertified
 from monorepo.lock.model import Lock, LockedSource
@@ -24,7 +33,7 @@ from monorepo.ports import Git, Http, Workers
 
 if TYPE_CHECKING:
     from monorepo.fetch.patience import Patience
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +98,7 @@ def pull(
         refuse_other_trees(lock, _trees(directories))
         refuse_clashes(lock, {name: one.shown for name, one in directories.items()}, folder, project)
 
-    with alone(project, lambda: progress.noted("waiting for another mono pull of this project")) as held:
+    with _alone(project, progress) as held:
         repair(project)
         clear_aside(project)
         todo = plan(lock, project, force=force)
@@ -150,12 +159,56 @@ def fetch_trees(
         return Recorded()
     if offline:
         http, git = _offline(git)
-    with alone(project, lambda: progress.noted("waiting for another mono pull of this project")) as held:
+    with _alone(project, progress) as held:
         bring = _bringing(lock, project, cache, http, git, progress, offline=offline)
         means = Means(cache, None, git, workers, held, progress)
         recorded = record_trees(lock, project, _trees(prepare_aside(wanted, project, means, bring)))
     _tell(recorded.notes, progress)
     return recorded
+
+
+def fetch_unverified(
+    lock: Lock,
+    project: Path,
+    cache: Path,
+    http: Http,
+    git: Git,
+    workers: Workers,
+    progress: Progress,
+    *,
+    patience: Patience | None = None,
+) -> tuple[LockedSource, ...]:
+    """The sources of ``lock``, those without a checksum with that of an archive which is now in ``cache``.
+
+    Each of these was prepared, away from duniverse/, and is what ``lock`` records.
+
+    Raises:
+        FetchError: ``lock`` has no tree of one, or it cannot be had.
+        DuniverseError: one cannot be prepared, or is not what ``lock`` records.
+    """
+    wanted = [source for source in lock.sources if source.unverified]
+    unknown = wanted if not comparable(lock) else [source for source in wanted if not source.tree]
+    if unknown:
+        raise FetchError(
+            "without a checksum nothing tells what it is, as mono.lock has no tree of it",
+            ", ".join(map(packages_and, unknown)),
+            "run mono lock --fetch, which records it",
+        )
+    if not wanted:
+        return lock.sources
+    with _alone(project, progress) as held:
+        bring = _bringing(lock, project, cache, http, git, progress, patience)
+        means = Means(cache, None, git, workers, held, progress)
+        refuse_other_trees(lock, _trees(prepare_aside(wanted, project, means, bring)))
+    given = {source.directory: ArchiveCache(cache).given_last(source.url) for source in wanted}
+    return tuple(
+        replace(source, checksums=(str(given[source.directory]),)) if source.unverified else source
+        for source in lock.sources
+    )
+
+
+def _alone(project: Path, progress: Progress) -> AbstractContextManager[int]:
+    return alone(project, lambda: progress.noted("waiting for another mono pull of this project"))
 
 
 def _offline(git: Git) -> tuple[Http, Git]:
@@ -184,9 +237,16 @@ def _bringing(
         if offline:
             from monorepo.fetch.offline import refuse_missing
 
-            refuse_missing(sources, mirrors, cache, git)
-        pinned = pin_unverified(sources, cache, http, progress, patience)
-        return fetch(
+            refuse_missing(
+                sources,
+                mirrors,
+                cache,
+                git,
+                software_heritage=lock.software_heritage,
+                compared=comparable(lock),
+            )
+        pinned, notes = pin_unverified(sources, cache, http, progress, patience, compared=comparable(lock))
+        fetched = fetch(
             pinned,
             mirrors,
             cache,
@@ -197,5 +257,6 @@ def _bringing(
             patience=patience,
             arrived=arrived,
         )
+        return replace(fetched, notes=(*notes, *fetched.notes))
 
     return bring

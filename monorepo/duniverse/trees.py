@@ -25,10 +25,11 @@ from pathlib import Path
 
 from monorepo.alone import is_at, take_if_free
 from monorepo.cache.names import ABOUT, TREE
+from monorepo.cache.use import unusable
 from monorepo.duniverse.files import LISTS
 from monorepo.duniverse.placing import LinkMode, Placing, choose
 from monorepo.duniverse.state import Vendored, shown_of, source_digest
-from monorepo.fetch.archives import unusable
+from monorepo.errors import FetchError
 from monorepo.lock.model import LockedSource
 from overlays.stores.files import touch
 
@@ -67,7 +68,7 @@ class TreeCache:
                 (aside / "probe").touch()
                 return choose(asked, aside / "probe", folder / ".probe", self._folder)
         except OSError as error:
-            raise unusable(self._incoming, error) from error
+            raise unusable(self._folder, error, FetchError) from error
 
     def place(self, source: LockedSource, target: Path, placing: Placing) -> Vendored | None:
         """Have the prepared tree of ``source`` at ``target``, which is absent, and the list of its files.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monorepo.cache.use import unusable
 from monorepo.duniverse import DUNIVERSE
 from monorepo.duniverse.files import has_list, make_lists
 from monorepo.duniverse.nested import copies_to_hide, hidden_in, is_as_locked
@@ -144,9 +145,7 @@ def prepare_aside(
             alone = Plan(tuple(sources), {}, (), nothing=False)
             return _fill(Path(aside), alone, project, means, bring).directories
     except OSError as error:
-        raise DuniverseError(
-            f"the cache cannot be used: {error.strerror or error}", place=str(error.filename or means.cache)
-        ) from error
+        raise unusable(means.cache, error, DuniverseError) from error
 
 
 def _fill(new: Path, plan: Plan, project: Path, means: Means, bring: Bring) -> Vendoring:

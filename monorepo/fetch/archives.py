@@ -7,20 +7,32 @@ at a time brings one entry. What is cut off half-way stays aside, to be gone on 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from monorepo.alone import alone_at
+from monorepo.cache.use import unusable
 from monorepo.errors import FetchError, without_logins
-from monorepo.fetch.checksums import Checksum, Verifier, feed_file, verify_file
+from monorepo.fetch.checksums import Checksum, Verifier, feed_file, parse_checksum, verify_file
 from overlays.stores.files import touch
+
+GIVEN = "url"
+"""Stands for the algorithm of a checksum where the cache has no archive, but the checksum of one."""
+
+
+def given_by(url: str) -> tuple[Checksum, ...]:
+    """What stands for the checksums of what ``url`` gave last."""
+    digest = hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()
+    return (Checksum(GIVEN, digest),)
 
 
 class ArchiveCache:
     """Archives below ``folder``/archives, what is still coming in below ``folder``/incoming."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._archives = folder / "archives"
         self._incoming = folder / "incoming"
 
@@ -39,7 +51,27 @@ class ArchiveCache:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise unusable(path, error) from error
+            raise unusable(self._folder, error, FetchError) from error
+
+    def remember(self, url: str, checksum: Checksum) -> None:
+        """``url`` gave, though nothing says that it always will, the archive with ``checksum``."""
+        with self.bringing(given_by(url)) as entry:
+            entry.begin(url, "")
+            with entry.adding() as add:
+                add(str(checksum).encode("ascii"))
+            entry.keep()
+
+    def given_last(self, url: str) -> Checksum | None:
+        """The checksum of what ``url`` gave last, where that is here."""
+        remembered = self.path(given_by(url))
+        try:
+            checksum = parse_checksum(remembered.read_text(encoding="ascii", errors="replace"))
+        except (FileNotFoundError, FetchError):
+            return None
+        if self.find((checksum,)) is None:
+            return None
+        touch(remembered)
+        return checksum
 
     @contextmanager
     def bringing(self, checksums: Sequence[Checksum]) -> Iterator[Entry]:
@@ -50,7 +82,7 @@ class ArchiveCache:
             with alone_at(self._incoming / f"{name}.lock"):
                 yield Entry(self._incoming / name, self.path(checksums))
         except OSError as error:
-            raise unusable(self._incoming, error) from error
+            raise unusable(self._folder, error, FetchError) from error
 
 
 class Entry:
@@ -113,12 +145,3 @@ class Entry:
         self._part.replace(self._path)
         self._from.unlink(missing_ok=True)
         return self._path
-
-
-def unusable(path: Path, error: OSError) -> FetchError:
-    """What to say where something in the cache, if nothing else then ``path``, cannot be read or written."""
-    return FetchError(
-        f"the cache cannot be used: {error.strerror or error}",
-        place=str(error.filename or path),
-        hint="make it readable and writable, free some space, or set MONO_CACHE to another folder",
-    )

@@ -8,7 +8,6 @@ Sources: Software Heritage's web interface, "vault/flat"; opam, which asks it in
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,19 +16,15 @@ from urllib.parse import urljoin
 
 from monorepo.errors import AbsentError, FetchError, TemporaryError
 from monorepo.fetch.archives import ArchiveCache, Entry
-from monorepo.fetch.checksums import Checksum
 from monorepo.fetch.git_tree import git_tree
 from monorepo.fetch.parallel import Stop
 from monorepo.fetch.patience import Patience
+from monorepo.fetch.places import folder_of
 from monorepo.fetch.progress import Progress
 from monorepo.fetch.unpack import single_folder, unpack
 from monorepo.ports import Http
 
-_DIRECTORY = re.compile(r"swh:1:dir:([0-9a-f]{40})")
 _LONGEST_ANSWER = 1 << 16
-
-HERITAGE = "swh"
-"""Stands in the cache for the algorithm of a checksum where what an archive unpacks to is verified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +45,17 @@ class Heritage:
         Raises:
             FetchError: it is not there, or what comes is something else.
         """
-        match = _DIRECTORY.fullmatch(swhid)
-        if match is None:
+        identifier = folder_of(swhid)
+        if not identifier:
             raise _no_folder(swhid)
-        identifier = (Checksum(HERITAGE, match[1]),)
+        folder = identifier[0].digest
         with self.cache.bringing(identifier) as entry:
             path = self.cache.path(identifier)
-            if path.exists() and holds(path, match[1], entry.part.parent):
+            if path.exists() and holds(path, folder, entry.part.parent):
                 return path, None
             url = self._archive_url(swhid, stop)
             received = self.patience.ask(lambda: self._download(url, name, entry, stop), stop)
-            if not holds(entry.part, match[1], entry.part.parent):
+            if not holds(entry.part, folder, entry.part.parent):
                 entry.discard()
                 raise FetchError(f"what it unpacks to is not {swhid}", place=url)
             return entry.keep(), received
@@ -118,7 +113,7 @@ def refusals(swhids: Sequence[str]) -> list[str]:
     return [
         f"{swhid}: Software Heritage may have it under this name; to look there, name its interface as "
         "software-heritage under [mirrors] in mono.toml and lock again"
-        if _DIRECTORY.fullmatch(swhid)
+        if folder_of(swhid)
         else str(_no_folder(swhid))
         for swhid in swhids
     ]

@@ -13,6 +13,7 @@ from monorepo.fetch.archives import ArchiveCache
 from monorepo.fetch.places import (
     Document,
     documents_of,
+    folder_of,
     git_address,
     local_path,
     packages_and,
@@ -102,21 +103,31 @@ def with_submodules(tips: Sequence[Tip], below: Below) -> Iterator[Tip | Missing
         waiting += [Tip(tip.packages, url, commit) for url, commit in reversed(submodules)]
 
 
-def refuse_missing(sources: Sequence[LockedSource], mirrors: Sequence[str], cache: Path, git: Git) -> None:
+def refuse_missing(
+    sources: Sequence[LockedSource],
+    mirrors: Sequence[str],
+    cache: Path,
+    git: Git,
+    *,
+    software_heritage: str = "",
+    compared: bool = False,
+) -> None:
     """Raises FetchError with every archive and commit that ``sources`` want and this machine has not.
 
-    ``git`` is one without network; ``mirrors`` are as `monorepo.fetch.download.fetch` takes them.
+    ``git`` is one without network; ``mirrors`` and ``software_heritage`` are as
+    `monorepo.fetch.download.fetch` takes them, ``compared`` as `monorepo.fetch.unverified.pin_unverified`.
     """
     archives = ArchiveCache(cache)
     missing = [
         Missing(", ".join(document.packages) or document.name, document.url, str(document.checksums[0]))
         for document in documents_of(source for source in sources if not source.unverified)
-        if not _is_here(document, mirrors, archives)
+        if not _is_here(document, mirrors, archives, software_heritage)
     ]
     missing += [
-        Missing(packages_and(source), source.url, "without a checksum the cache cannot stand in for it")
+        Missing(packages_and(source), source.url, "without a checksum")
         for source in sources
         if source.unverified and not _is_file(source.url)
+        if not (compared and source.tree and archives.given_last(source.url))
     ]
     missing += [
         one for one in with_submodules(commits_of(sources), git.submodules) if isinstance(one, Missing)
@@ -130,8 +141,13 @@ def refuse_missing(sources: Sequence[LockedSource], mirrors: Sequence[str], cach
         )
 
 
-def _is_here(document: Document, mirrors: Sequence[str], archives: ArchiveCache) -> bool:
+def _is_here(
+    document: Document, mirrors: Sequence[str], archives: ArchiveCache, software_heritage: str
+) -> bool:
     if archives.find(document.checksums) is not None:
+        return True
+    folders = map(folder_of, document.swhids) if software_heritage else ()
+    if any(archives.path(folder).exists() for folder in folders if folder):
         return True
     return any(_is_file(place.url) for place in places_of(document, mirrors))
 

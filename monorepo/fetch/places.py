@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,11 @@ from monorepo.lock.model import ExtraSource, LockedSource
 SWHID_URL = "https://swhid.opam.ocaml.org/"
 """How opam writes that Software Heritage may have a source: this and its SWHID. It is no address to ask."""
 
+
+HERITAGE = "swh"
+"""Stands in the cache for the algorithm of a checksum where what an archive unpacks to is verified."""
+
+_FOLDER = re.compile(r"swh:1:dir:([0-9a-f]{40})")
 
 ELSEWHERE = "check the network, or add a mirror under [mirrors] in mono.toml"
 """What to do where no place has a document."""
@@ -65,15 +71,20 @@ def documents_of(sources: Iterable[LockedSource]) -> list[Document]:
 
 
 def _archive_of(source: LockedSource) -> Document:
-    urls = (source.url, *source.mirrors)
     return Document(
         source.directory,
         source.url,
         tuple(url for url in source.mirrors if not url.startswith(SWHID_URL)),
         parse_checksums(source.checksums),
         source.packages,
-        tuple(url.removeprefix(SWHID_URL) for url in urls if url.startswith(SWHID_URL)),
+        swhids_of(source),
     )
+
+
+def swhids_of(source: LockedSource) -> tuple[str, ...]:
+    """Identifiers of what the archive of ``source`` unpacks to."""
+    urls = (source.url, *source.mirrors)
+    return tuple(url.removeprefix(SWHID_URL) for url in urls if url.startswith(SWHID_URL))
 
 
 def _extra_of(source: LockedSource, extra: ExtraSource) -> Document:
@@ -92,6 +103,12 @@ def _together(first: Document, second: Document) -> Document:
         packages=tuple(dict.fromkeys((*first.packages, *second.packages))),
         swhids=tuple(dict.fromkeys((*first.swhids, *second.swhids))),
     )
+
+
+def folder_of(swhid: str) -> tuple[Checksum, ...]:
+    """What stands for the checksums of an archive of the folder ``swhid``; empty where it names none."""
+    match = _FOLDER.fullmatch(swhid)
+    return (Checksum(HERITAGE, match[1]),) if match else ()
 
 
 def files_of(source: LockedSource) -> list[tuple[Checksum, ...]]:

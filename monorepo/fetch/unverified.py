@@ -1,7 +1,8 @@
 """Archives without any checksum, which the user allows by name: fetched, and pinned by what came.
 
 Nothing says of such an archive what it must be until its tree is recorded in the lock. So it is asked for
-whenever its directory is made, never taken from the cache because something lies there.
+whenever its directory is made. What its url gave last is remembered in the cache, and stands in where that
+gives nothing now; but only for a source whose recorded tree tells afterwards that it is the same.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from monorepo.errors import FetchError, NowhereError, TemporaryError, refuse_failed
+from monorepo.errors import FetchError, NowhereError, TemporaryError, refuse_failed, without_logins
 from monorepo.fetch.archives import ArchiveCache
 from monorepo.fetch.bringing import body_of
 from monorepo.fetch.checksums import Checksum
@@ -34,29 +35,40 @@ def pin_unverified(
     http: Http,
     progress: Progress,
     patience: Patience | None = None,
-) -> tuple[LockedSource, ...]:
+    *,
+    compared: bool = False,
+) -> tuple[tuple[LockedSource, ...], tuple[str, ...]]:
     """``sources``, each unverified one with the checksum of what its url gives now, which is in the cache.
+
+    Where the trees that are recorded of them are ``compared`` afterwards, what it gave last will do as well;
+    that is told in notes, which are given too.
 
     Raises:
         FetchError: some could not be had, neither from their urls nor from their mirrors.
     """
     wanted = sum(source.unverified for source in sources)
     if not wanted:
-        return tuple(sources)
-    progress.started("fetching what has no checksum", wanted)
+        return tuple(sources), ()
+    progress.started("pinning", wanted)
     patience, archives = patience or Patience(), ArchiveCache(cache)
     pinned: list[LockedSource] = []
     errors: list[FetchError] = []
+    notes: list[str] = []
     for source in sources:
         try:
             pinned.append(_pinned(source, archives, http, patience) if source.unverified else source)
-        except FetchError as error:
-            errors.append(error)
-        else:
-            if source.unverified:
-                progress.finished(source.directory)
+        except NowhereError as error:
+            last = archives.given_last(source.url) if compared and source.tree else None
+            if last is None:
+                errors.append(error)
+                continue
+            pinned.append(replace(source, checksums=(str(last),)))
+            notes.append(without_logins(f"{source.url} could not be had: what it gave last is taken"))
+            progress.noted(notes[-1])
+        if source.unverified:
+            progress.finished(source.directory)
     refuse_failed(errors, len(sources))
-    return tuple(pinned)
+    return tuple(pinned), tuple(notes)
 
 
 def _pinned(source: LockedSource, cache: ArchiveCache, http: Http, patience: Patience) -> LockedSource:
@@ -76,9 +88,10 @@ def _pinned(source: LockedSource, cache: ArchiveCache, http: Http, patience: Pat
                         while block := file.read(_BLOCK):
                             add(block)
                     entry.keep()
+            cache.remember(source.url, checksum)
             return replace(source, checksums=(str(checksum),))
     raise NowhereError(
-        "its source could not be had, and without a checksum the cache cannot stand in for it",
+        "its source could not be had, and without a checksum nothing else can stand in for it",
         place=packages_and(source),
         hint="check the network",
         details=tuple(map(str, failures)),

@@ -50,6 +50,7 @@ def create_command(context: click.Context, file: Path, force: bool, as_json: boo
             cache=settings.cache,
             http=http,
             git=git,
+            workers=wiring.workers(),
             progress=progress,
             force=force,
         )

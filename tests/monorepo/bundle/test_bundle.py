@@ -10,6 +10,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -55,6 +56,7 @@ class Made:
                 cache=self.place.cache,
                 http=http,
                 git=GitClones(self.place.cache),
+                workers=Inline(),
                 progress=Silence(),
                 patience=SHORT,
                 **options,
@@ -236,7 +238,14 @@ def test_a_link_out_of_the_project_is_refused(made: Made) -> None:
 Members = dict[str, bytes]
 
 
-def rewritten(made: Made, change: Callable[[Members], None], *, sums: bool = True) -> None:
+class Bundled(Protocol):
+    """Something with a bundle ``b.tar`` in its folder."""
+
+    @property
+    def top(self) -> Path: ...
+
+
+def rewritten(made: Bundled, change: Callable[[Members], None], *, sums: bool = True) -> None:
     """``b.tar`` with other members; with ``sums`` its checksums are right nonetheless."""
     with tarfile.open(made.top / "b.tar") as archive:
         members = {
@@ -252,7 +261,7 @@ def rewritten(made: Made, change: Callable[[Members], None], *, sums: bool = Tru
     (made.top / "b.tar").write_bytes(tar(members, mode="w"))
 
 
-def _named(members: Members, start: str, end: str = "") -> str:
+def named(members: Members, start: str, end: str = "") -> str:
     return next(name for name in members if name.startswith(start) and name.endswith(end))
 
 
@@ -286,7 +295,7 @@ def test_a_link_out_of_the_bundles_project_is_refused(made: Made, target: str) -
 
 def _change(start: str, end: str = "") -> Callable[[Members], None]:
     def change(members: Members) -> None:
-        name = _named(members, start, end)
+        name = named(members, start, end)
         content = bytearray(members[name])
         content[len(content) // 2] ^= 1
         members[name] = bytes(content)
@@ -296,7 +305,7 @@ def _change(start: str, end: str = "") -> Callable[[Members], None]:
 
 def _drop(start: str, end: str = "") -> Callable[[Members], None]:
     def drop(members: Members) -> None:
-        del members[_named(members, start, end)]
+        del members[named(members, start, end)]
 
     return drop
 
@@ -330,7 +339,7 @@ def test_a_file_more_in_a_repository_is_refused(made: Made) -> None:
     made.bundle()
 
     def change(members: Members) -> None:
-        opam = _named(members, "repositories/folders/", "/lib.1/opam")
+        opam = named(members, "repositories/folders/", "/lib.1/opam")
         members[opam.replace("/lib.1/", "/lib.2/")] = members[opam]
 
     rewritten(made, change)
@@ -345,7 +354,7 @@ def test_wrong_sums_name_the_file(made: Made, name: str) -> None:
     found: list[str] = []
 
     def change(members: Members) -> None:
-        found.append(_named(members, name))
+        found.append(named(members, name))
         members[found[0]] += b"\n"
 
     rewritten(made, change, sums=False)

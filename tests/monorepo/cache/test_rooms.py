@@ -271,7 +271,7 @@ def test_a_cache_that_cannot_be_made_is_used_without_a_lock(tmp_path: Path) -> N
     put(tmp_path, "file", b"")
     with in_use(tmp_path / "file/cache", pytest.fail):
         pass
-    with pytest.raises(MonoError, match="cannot be written"), alone(tmp_path / "file/cache", pytest.fail):
+    with pytest.raises(MonoError, match="cache cannot be used"), alone(tmp_path / "file/cache", pytest.fail):
         pass
 
 

@@ -74,6 +74,22 @@ def test_a_mirror_stands_in(tmp_path: Path, project: Path) -> None:
     assert pulled(mirrored, tmp_path).made == ("p",)
 
 
+def test_what_it_gave_last_stands_in_where_the_tree_is_recorded(tmp_path: Path, project: Path) -> None:
+    asked = load_lock(project)
+    pulled(asked, tmp_path)
+    shutil.rmtree(tmp_path / "upstream")
+    shutil.rmtree(project / "duniverse")
+    (note,) = pulled(load_lock(project), tmp_path).notes
+    assert "what it gave last is taken" in note
+    assert vendored(project) == {"p/a": b"one"}
+    shutil.rmtree(project / "duniverse")
+    assert pulled(load_lock(project), tmp_path, offline=True).made == ("p",)
+    for offline in (True, False):
+        with pytest.raises(FetchError, match=r"and mono is offline|without a checksum"):
+            pulled(asked, tmp_path, offline=offline, force=True)
+    assert vendored(project) == {"p/a": b"one"}
+
+
 def test_every_place_that_failed_is_named(tmp_path: Path, project: Path) -> None:
     (tmp_path / "upstream/p.tgz").unlink()
     with pytest.raises(FetchError, match="could not be had, and without a checksum") as failure:
