@@ -140,11 +140,13 @@ def _read_root(folder: Path, name: str) -> OpamFile:
         file.check()
         return file
     except OpamSyntaxError as error:
-        raise ManifestError(
-            error.reason, f"{name}:{error.line}", "mend the opam file", (error.source_line,)
-        ) from error
+        raise _malformed(error, name) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"cannot be read: {error}", name) from error
+
+
+def _malformed(error: OpamSyntaxError, file: str) -> ManifestError:
+    return ManifestError(error.reason, f"{file}:{error.line}", "mend the opam file")
 
 
 def _as_root(file: OpamFile, name: str) -> Package:
@@ -154,9 +156,7 @@ def _as_root(file: OpamFile, name: str) -> Package:
             raise ManifestError(f'says that its name is "{written}"', file.place, "rename one of the two")
         return read_package(file, name, file.string("version") or "dev")
     except OpamSyntaxError as error:
-        raise ManifestError(
-            error.reason, f"{file.place}:{error.line}", details=(error.source_line,)
-        ) from error
+        raise _malformed(error, file.place) from error
 
 
 def _refuse_bare_versions(roots: Sequence[Package], places: Mapping[tuple[str, str], str]) -> None:

@@ -15,6 +15,7 @@ from monorepo.cli.output import STORY_WIDTH, story_width
 from monorepo.cli.repairs import repair_data, repair_lines
 from monorepo.errors import UnsolvableError
 from monorepo.lock.answer import NoAnswerError
+from monorepo.lock.format import FILE as LOCK
 from monorepo.manifest import FILE
 from monorepo.project import COMPILER, VARIANTS
 from monorepo.repairing import by_hand, located
@@ -53,7 +54,8 @@ def in_words(
     offered = () if error.hint else error.repairs
     most = sys.maxsize if verbose else room - min(len(steps), _LEAST_STEPS)
     repairs, shown = repair_lines([located(repair, folder) for repair in offered], most, whole, columns)
-    hint = error.hint or _hint(error, error.repairs[:shown], options)
+    fixed = bool(options) or not (folder / LOCK).exists()
+    hint = error.hint or _hint(error, error.repairs[:shown], options, fixed=fixed)
     room -= len(repairs)
     if not verbose and len(steps) > room:
         # The end tells the culprit, and the beginning where it comes from.
@@ -79,7 +81,7 @@ def as_data(error: NoAnswerError, folder: Path) -> dict[str, object]:
         "class": told.cause.value,
         "targets": list(told.targets),
         "steps": [_step_data(step, error.request) for step in told.steps],
-        "missing": [_missing_data(missing, error.names) for missing in told.missing],
+        "missing": [_missing_data(missing, error) for missing in told.missing],
         "repairs": [
             repair_data(number, located(repair, folder)) for number, repair in enumerate(error.repairs, 1)
         ],
@@ -101,7 +103,7 @@ def _step_data(step: Step, request: Request) -> dict[str, object]:
     }
 
 
-def _missing_data(missing: Missing, names: Sequence[str]) -> dict[str, object]:
+def _missing_data(missing: Missing, error: NoAnswerError) -> dict[str, object]:
     return {
         "name": missing.name,
         "why": missing.end.value,
@@ -113,8 +115,8 @@ def _missing_data(missing: Missing, names: Sequence[str]) -> dict[str, object]:
             {"who": side.who, "target": side.target, "through": side.through, "wording": side.wording}
             for side in missing.sides
         ],
-        "nearest": list(nearest(missing.name, names)) if missing.end is End.UNKNOWN else [],
-        "text": list(_missing(missing, names)),
+        "nearest": list(nearest(missing.name, error.names)) if missing.end is End.UNKNOWN else [],
+        "text": list(_missing(missing, error)),
     }
 
 
@@ -130,7 +132,7 @@ def derivation(error: NoAnswerError, *, verbose: bool = False, columns: int = ST
         for line in _step(step, request, verbose=verbose, at_the_end=at_the_end):
             yield from wrapped(line, columns - _INDENT)
     for missing in told.missing:
-        for line in _missing(missing, error.names):
+        for line in _missing(missing, error):
             yield from wrapped(line, columns - _INDENT)
     if COMPILERS in (step.reason for step in told.steps) and OCAML not in lacking:
         yield "no compiler goes with all of this"
@@ -276,10 +278,12 @@ def _run(versions: Sequence[Version]) -> str:
     return f"{versions[-1]} to {versions[0]}"
 
 
-def _missing(missing: Missing, names: Sequence[str]) -> Iterator[str]:
+def _missing(missing: Missing, error: NoAnswerError) -> Iterator[str]:
     match missing.end:
         case End.UNKNOWN:
-            yield _unknown(missing.name, names)
+            yield _unknown(missing.name, error.names)
+        case End.ABSENT if not missing.rejections and missing.name in error.request.pinned:
+            yield f"{missing.name} is pinned to {missing.candidates[0]}"
         case End.ABSENT if not missing.rejections:
             yield _absent(missing)
         case End.NO_COMPILER:
@@ -325,7 +329,8 @@ def _absent(missing: Missing) -> str:
     return f"there are versions of {missing.name} from {oldest} to {newest}, but none like that"
 
 
-def _hint(error: NoAnswerError, shown: Sequence[Repair], options: str) -> str:
+def _hint(error: NoAnswerError, shown: Sequence[Repair], options: str, *, fixed: bool) -> str:
+    """What to do; repositories are ``fixed`` where no older state of them is kept that could be left."""
     numbers = [str(n) for n, repair in enumerate(shown, 1) if not any(map(by_hand, repair.edits))]
     if len(numbers) == 1:
         return f"mono lock{options} --apply {numbers[0]} makes change {numbers[0]}, and locks"
@@ -334,16 +339,17 @@ def _hint(error: NoAnswerError, shown: Sequence[Repair], options: str) -> str:
     if error.repairs:
         return ""
     unknown = [m.name for m in error.explanation.missing if m.end is End.UNKNOWN]
+    libraries = [(name, package_of_library(name, error.names)) for name in unknown]
+    orders = [f"write {package} for {name}" for name, package in libraries if package]
     of_ocaml = [name for name in unknown if comes_with_ocaml(name)]
     if of_ocaml:
-        return f"drop {series(of_ocaml)}: whoever has OCaml has it"
-    for name in unknown:
-        if package := package_of_library(name, error.names):
-            return f"write {package} for {name}"
+        orders.append(f"drop {series(of_ocaml)}: whoever has OCaml has {'them' if of_ocaml[1:] else 'it'}")
+    if orders:
+        return ", and ".join(orders)
     if error.explanation.cause is Cause.UNKNOWN:
         return f"are all repositories that the project needs in {FILE}?"
     companions = (companion for step in error.explanation.steps for companion in step.companions)
     if others := list(filter(None, map(_other_compiler, companions))):
         return f"drop {series(others)}"
-    newer = "" if options else "; mono lock --upgrade looks for newer packages"
+    newer = "" if fixed else "; mono lock --upgrade looks for newer packages"
     return f"no small change to the project would help{newer}"

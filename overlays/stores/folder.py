@@ -8,7 +8,7 @@ from pathlib import Path
 
 from overlays.errors import RepositoryUnreadable
 from overlays.stores.files import read_bytes, stamp_of
-from overlays.stores.layout import PACKAGES, Stamp, split_identity
+from overlays.stores.layout import NO_PACKAGES, PACKAGES, Stamp, split_identity
 
 
 class FolderStore:
@@ -24,6 +24,8 @@ class FolderStore:
         self._consulted: dict[str, Stamp | None] = {}
         self._nested: set[str] = set()
         self._flat: dict[str, dict[str, str]] = {}
+        if folder.is_dir() and not (folder / PACKAGES).exists():
+            raise RepositoryUnreadable(repository, self._top, NO_PACKAGES)
         for entry in self._list(PACKAGES):
             if "." not in entry:
                 self._nested.add(entry)

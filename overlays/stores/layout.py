@@ -43,6 +43,9 @@ class Store(Protocol):
         """The hash of everything that is in the store, None where knowing it would take reading it all."""
 
 
+NO_PACKAGES = "it has no packages/NAME/NAME.VERSION/opam"
+
+
 def split_identity(folder: str) -> tuple[str, str] | None:
     """Name and version of ``NAME.VERSION``; None for any other text."""
     name, dot, version = folder.partition(".")
@@ -70,7 +73,7 @@ def index_of(paths: Iterable[str], repository: str, place: str) -> dict[str, dic
         elif parts[1] == name:
             index.setdefault(name, {})[version] = folder
     if not index:
-        raise RepositoryUnreadable(repository, place, "it has no packages/NAME/NAME.VERSION/opam")
+        raise RepositoryUnreadable(repository, place, NO_PACKAGES)
     return index
 
 

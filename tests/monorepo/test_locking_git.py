@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from monorepo.cli.explanation import sentences
 from monorepo.errors import ManifestError, RepositoryError
+from monorepo.lock.answer import NoAnswerError
 from tests.monorepo.test_locking import Place, library, place
 
 __all__ = ["place"]
@@ -69,6 +71,10 @@ def test_a_pin_is_the_only_candidate(place: Place, tmp_path: Path) -> None:
     (locked,) = lock.sources
     assert (locked.commit, locked.checksums) == (head, ())
     assert place.check().good
+    place.root(f'depends: ["lib" {{< "1"}}]\npin-depends: [["lib.dev" "git+file://{pinned}#main"]]')
+    with pytest.raises(NoAnswerError) as caught:
+        place.lock()
+    assert sentences(caught.value)[-1] == "lib is pinned to dev"
 
 
 def test_check_asks_for_the_commits_of_sources_in_git(place: Place, tmp_path: Path) -> None:

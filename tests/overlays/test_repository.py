@@ -126,8 +126,13 @@ def test_a_repository_may_lack_the_file_repo(tmp_path: Path) -> None:
 def test_what_is_absent_or_no_repository_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_bytes(b"text")
-    for folder in ("absent", "empty", "file"):
-        with pytest.raises(RepositoryUnreadable) as caught:
+    reasons = {
+        "absent": "No such file",
+        "empty": "it has no packages/NAME/NAME.VERSION/opam",
+        "file": "Not a directory",
+    }
+    for folder, reason in reasons.items():
+        with pytest.raises(RepositoryUnreadable, match=reason) as caught:
             open_folder("r", tmp_path / folder)
         assert caught.value.repository == "r"
     with pytest.raises(RepositoryUnreadable, match="No such file"):

@@ -85,13 +85,21 @@ def test_scenario(scenario: Path, tmp_path: Path, capfd: pytest.CaptureFixture[s
     _check_minimal(failure)
 
 
-def test_who_looked_for_newer_packages_is_not_told_to(
+def test_who_locks_from_an_older_state_is_told_to_look_for_newer_packages(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     place = Place(tmp_path / "project", tmp_path / "cache")
     _lay_out(tomllib.loads((HERE / "conflict-declared.toml").read_text(encoding="utf-8")), place.project)
-    assert place.mono("lock", "--upgrade") == 1
-    assert capfd.readouterr().err.endswith("\nhint: no small change to the project would help\n")
+    root = place.project / "app.opam"
+    wanted = root.read_text(encoding="utf-8")
+    root.write_text('opam-version: "2.0"\n', encoding="utf-8")
+    assert place.mono("lock") == 0
+    root.write_text(wanted, encoding="utf-8")
+    hint = "hint: no small change to the project would help"
+    for options, more in ((), "; mono lock --upgrade looks for newer packages"), (("--upgrade",), ""):
+        capfd.readouterr()
+        assert place.mono("lock", *options) == 1
+        assert capfd.readouterr().err.endswith(f"\n{hint}{more}\n")
 
 
 def _as_json(place: Place, capfd: pytest.CaptureFixture[str]) -> dict[str, Any]:
