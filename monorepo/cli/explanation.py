@@ -346,6 +346,8 @@ def _hint(error: NoAnswerError, shown: Sequence[Repair], options: str, *, fixed:
         orders.append(f"drop {series(of_ocaml)}: whoever has OCaml has {'them' if of_ocaml[1:] else 'it'}")
     if orders:
         return ", and ".join(orders)
+    if any(nearest(name, error.names) for name in error.request.direct.intersection(unknown)):
+        return f"write the name that is meant, or add the repository that has it to {FILE}"
     if error.explanation.cause is Cause.UNKNOWN:
         return f"are all repositories that the project needs in {FILE}?"
     companions = (companion for step in error.explanation.steps for companion in step.companions)
