@@ -21,6 +21,7 @@ from monorepo.lock.model import (
     Substitution,
     SystemPackages,
 )
+from monorepo.lock.trees import mark_of
 from monorepo.targets.definition import Check, Companion, Step, Target
 
 _CHECKSUM = re.compile(r"md5=[0-9a-f]{32}|sha256=[0-9a-f]{64}|sha512=[0-9a-f]{128}")
@@ -191,7 +192,7 @@ class _Reader:
         self._only(
             table,
             *("directory", "url", "packages", "targets", "mirrors", "checksums", "commit", "unverified"),
-            *("subpath", "tree", "patches", "extra-sources", "extra-files", "substitutions"),
+            *("subpath", "tree", "tree-of", "patches", "extra-sources", "extra-files", "substitutions"),
         )
         source = LockedSource(
             directory=_directory(table),
@@ -217,6 +218,8 @@ class _Reader:
             raise table.unacceptable("unverified", f"{source.directory} is pinned after all", _AGAIN)
         if not source.unverified and not source.checksums and source.commit is None:
             raise table.unacceptable("directory", f"nothing pins the source of {source.directory}", _AGAIN)
+        if "tree-of" in table and table.text("tree-of") != mark_of(source):
+            return replace(source, tree="")  # a merge put it there: it is recorded anew
         return source
 
     def _extra_source(self, table: Table) -> ExtraSource:
