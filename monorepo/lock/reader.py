@@ -30,6 +30,12 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _AGAIN = "restore it, or run mono lock --upgrade to choose all anew"
 
+_CONFLICT = re.compile(rb"^<<<<<<< ", re.MULTILINE)
+
+
+class UnmergedError(LockError):
+    """There are two locks in one file."""
+
 
 def load_lock(folder: Path) -> Lock:
     """The lock of the project in ``folder``.
@@ -42,6 +48,14 @@ def load_lock(folder: Path) -> Lock:
         content = path.read_bytes()
     except FileNotFoundError:
         raise LockError("there is no lock", FILE, "run mono lock") from None
+    conflict = _CONFLICT.search(content)
+    if conflict:
+        line = content.count(b"\n", 0, conflict.start()) + 1
+        raise UnmergedError(
+            "a merge left both sides of a conflict here",
+            f"{FILE}:{line}",
+            f"take either side (git checkout --ours {FILE}), then run mono lock, which keeps what can stay",
+        )
     try:
         return read_lock(decode(content, FILE, LockError), FILE)
     except LockError as error:
