@@ -15,7 +15,7 @@ from monorepo.lock.format import FILE, FILES_FOLDER, FORMAT
 from monorepo.lock.freshness import Freshness
 from monorepo.lock.model import Lock
 from monorepo.lock.notices import Notice, Timeless
-from monorepo.lock.reader import load_lock
+from monorepo.lock.reader import UnmergedError, load_lock
 from monorepo.ports import Git, Http
 from monorepo.renewal import AS_LOCKED, Renewal
 
@@ -184,6 +184,8 @@ def old_lock(folder: Path, *, upgrade: bool = False) -> Lock | None:
             ) from error
         if upgrade:
             return None
+        if isinstance(error, UnmergedError):
+            raise
         hint = "restore it, from version control say; or let mono lock --upgrade choose all anew"
         raise LockError(error.reason, error.place, hint, error.details) from error
 

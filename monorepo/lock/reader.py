@@ -21,6 +21,7 @@ from monorepo.lock.model import (
     Substitution,
     SystemPackages,
 )
+from monorepo.lock.trees import mark_of
 from monorepo.targets.definition import Check, Companion, Step, Target
 
 _CHECKSUM = re.compile(r"md5=[0-9a-f]{32}|sha256=[0-9a-f]{64}|sha512=[0-9a-f]{128}")
@@ -28,6 +29,12 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _AGAIN = "restore it, or run mono lock --upgrade to choose all anew"
+
+_CONFLICT = re.compile(rb"^<<<<<<< ", re.MULTILINE)
+
+
+class UnmergedError(LockError):
+    """There are two locks in one file."""
 
 
 def load_lock(folder: Path) -> Lock:
@@ -41,6 +48,14 @@ def load_lock(folder: Path) -> Lock:
         content = path.read_bytes()
     except FileNotFoundError:
         raise LockError("there is no lock", FILE, "run mono lock") from None
+    conflict = _CONFLICT.search(content)
+    if conflict:
+        line = content.count(b"\n", 0, conflict.start()) + 1
+        raise UnmergedError(
+            "a merge left both sides of a conflict here",
+            f"{FILE}:{line}",
+            f"take either side (git checkout --ours {FILE}), then run mono lock, which keeps what can stay",
+        )
     try:
         return read_lock(decode(content, FILE, LockError), FILE)
     except LockError as error:
@@ -191,7 +206,7 @@ class _Reader:
         self._only(
             table,
             *("directory", "url", "packages", "targets", "mirrors", "checksums", "commit", "unverified"),
-            *("subpath", "tree", "patches", "extra-sources", "extra-files", "substitutions"),
+            *("subpath", "tree", "tree-of", "patches", "extra-sources", "extra-files", "substitutions"),
         )
         source = LockedSource(
             directory=_directory(table),
@@ -217,6 +232,8 @@ class _Reader:
             raise table.unacceptable("unverified", f"{source.directory} is pinned after all", _AGAIN)
         if not source.unverified and not source.checksums and source.commit is None:
             raise table.unacceptable("directory", f"nothing pins the source of {source.directory}", _AGAIN)
+        if "tree-of" in table and table.text("tree-of") != mark_of(source):
+            return replace(source, tree="")  # a merge put it there: it is recorded anew
         return source
 
     def _extra_source(self, table: Table) -> ExtraSource:

@@ -7,15 +7,19 @@ alone ask for the same.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from monorepo.lock.model import Lock
+    from monorepo.lock.model import Lock, LockedSource
 
-_LINES = re.compile(rb'^(?:tree = "sha256:[0-9a-f]{64}"|preparation = [0-9]+)\r?\n', re.MULTILINE)
+_LINES = re.compile(
+    rb'^(?:tree = "sha256:[0-9a-f]{64}"|tree-of = "[0-9a-f]{16}"|preparation = [0-9]+)\r?\n', re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,26 @@ class Trees:
 
         sources = (replace(one, tree=self.by_source.get(source_digest(one), "")) for one in lock.sources)
         return replace(lock, preparation=self.preparation, sources=tuple(sources))
+
+
+def mark_of(source: LockedSource) -> str:
+    """What a lock has beside the tree of ``source``, to tell of what it is: 16 digits of a hash.
+
+    A merge of two locks can leave the tree of one version beside the checksums of another.
+    """
+    what = [
+        sorted(source.packages),
+        source.url if source.unverified else "",
+        sorted(source.checksums),
+        source.commit,
+        source.subpath,
+        [[extra.file, sorted(extra.checksums)] for extra in source.extra_sources],
+        [[extra.file, extra.sha256] for extra in source.extra_files],
+        source.patches,
+        [[one.file, one.variables] for one in source.substitutions],
+    ]
+    text = json.dumps(what, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:16]
 
 
 def trees_of(lock: Lock, *, verified: bool = False) -> Trees:

@@ -18,6 +18,7 @@ from monorepo.lock.model import (
     LockedSource,
     SystemPackages,
 )
+from monorepo.lock.trees import mark_of
 from monorepo.targets.definition import Target
 
 HEADER = """\
@@ -161,6 +162,7 @@ def _source(source: LockedSource) -> Row:
             "unverified": source.unverified,
             "subpath": source.subpath,
             "tree": source.tree,
+            "tree-of": mark_of(source) if source.tree else "",
             "patches": source.patches,
             "extra-sources": [_extra_source(extra) for extra in source.extra_sources],
             "extra-files": [{"file": file.file, "sha256": file.sha256} for file in source.extra_files],

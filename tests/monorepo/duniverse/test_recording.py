@@ -20,7 +20,19 @@ from monorepo.lock.model import Lock, LockedSource
 from monorepo.lock.reader import load_lock
 from monorepo.lock.trees import trees_of, without_trees
 from monorepo.lock.writer import replace_lock
-from tests.monorepo.fetch.sources import Inline, NoHttp, lock, pulled, put, source, tar, tree, vendored
+from tests.monorepo.fetch.sources import (
+    Inline,
+    NoHttp,
+    commit,
+    lock,
+    pulled,
+    put,
+    run_git,
+    source,
+    tar,
+    tree,
+    vendored,
+)
 
 OTHER = "sha256:" + "0" * 64
 
@@ -213,3 +225,31 @@ def test_trees_can_be_recorded_without_a_duniverse(tmp_path: Path, project: Path
     assert fetch_trees(now, project, cache, *ports).trees == 0
     report = pulled(now, tmp_path)
     assert (report.made, report.recorded, report.downloaded) == (("p", "q"), 0, 0)
+
+
+def merged(project: Path, ours: Lock, theirs: Lock) -> None:
+    """Have the project's lock be what git, finding no conflict, makes of two that came of the one there."""
+    run_git(project, "init", "-q", "-b", "main")
+    for branch, asked in (("theirs", theirs), ("ours", ours)):
+        if branch == "theirs":
+            commit(project, {})
+        run_git(project, "checkout", "-q", "-b", branch, "main")
+        replace_lock(asked, project)
+        run_git(project, "commit", "-qa", "-m", branch)
+    run_git(project, "merge", "-q", "--no-edit", "theirs")
+
+
+def test_the_tree_of_another_version_beside_a_checksum_is_passed_over(tmp_path: Path, project: Path) -> None:
+    """Two branches, of which one took another archive and the other was pulled, go together without a conflict."""
+    before = load_lock(project)
+    pulled(before, tmp_path)
+    ours = load_lock(project)
+    replace_lock(before, project)
+    other = archive(tmp_path / "other", "q", b"3")
+    merged(project, ours, replace(before, sources=(before.sources[0], other)))
+    text = (project / FILE).read_text(encoding="utf-8")
+    assert ours.sources[1].tree in text and other.checksums[0] in text
+    assert recorded(project) == {"p": ours.sources[0].tree, "q": ""}
+    assert pulled(load_lock(project), tmp_path).recorded == 1
+    assert vendored(project) == {"p/a": b"1", "q/a": b"3"}
+    assert recorded(project)["q"] == tree_digest(project / "duniverse/q")
