@@ -88,9 +88,10 @@ class Unikernel:
             "build": (f"{self.folder}dist",),
             "artefacts": (f"%{{context}}/{self.folder}dist/{self.image}",),
             "requires": (),
+            "unikernel_requires": (),
             "companions": tuple(self._companion(companion) for companion in target.companions),
         }
-        kept = {key: value for key, value in changes.items() if key not in stated}
+        kept = {key: value for key, value in changes.items() if key.replace("_", "-") not in stated}
         return replace(target, **kept)  # type: ignore[arg-type] # each is of its field's type
 
     def _companion(self, companion: Companion) -> Companion:

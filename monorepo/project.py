@@ -15,7 +15,7 @@ from typing import TypeAlias
 from urllib.parse import unquote
 
 from monorepo import mirage
-from monorepo.errors import ManifestError
+from monorepo.errors import ManifestError, TargetError
 from monorepo.lock.notices import Idle, Notice
 from monorepo.manifest import DEFAULT_REPOSITORIES, Manifest, Root, bare_version, place_of
 from monorepo.pins import Pin, read_pins
@@ -27,10 +27,10 @@ from monorepo.repository_url import (
 )
 from monorepo.targets.definition import Target
 from overlays.errors import OpamSyntaxError
-from overlays.notation import parse_dependency
+from overlays.notation import parse_dependency, read_condition
 from overlays.opam_file import OpamFile, read_package
 from overlays.syntax.tree import Boolean, Identifier, List, String, Value
-from solver.formula import Dependency, dependencies_in
+from solver.formula import Dependency, dependencies_in, holds
 from solver.formula import Value as VariableValue
 from solver.package import Package
 from solver.reduction import Reduction, wanted_in
@@ -56,8 +56,8 @@ _IN_PROJECT = "file://$OPAM_MONOREPO_CWD/"
 class Project:
     """Everything that is asked for, in values.
 
-    The ``variables`` of its targets are all that hold there; what they require is empty where no root is a
-    unikernel. ``digest`` is ``sha256:`` over all of it, the repositories' content apart. ``notices`` are what
+    The ``variables`` of its targets are all that hold there, and they require what unikernels do where a root
+    is one. ``digest`` is ``sha256:`` over all of it, the repositories' content apart. ``notices`` are what
     there is to know before anything is solved.
     """
 
@@ -82,6 +82,7 @@ def load_project(folder: Path, manifest: Manifest) -> Project:
 
     Raises:
         ManifestError: a root cannot be read, or a field of it says something impossible.
+        TargetError: a target cannot be built for with its variables.
     """
     files = [_read_root(folder, root.file) for root in manifest.roots]
     roots = tuple(_as_root(file, root.name) for root, file in zip(manifest.roots, files, strict=True))
@@ -95,13 +96,7 @@ def load_project(folder: Path, manifest: Manifest) -> Project:
     is_unikernel = RUNTIME in wanted
     idle = () if is_unikernel else tuple(target.name for target in targets if target.provided)
     targets = tuple(
-        replace(
-            target,
-            variables=tuple(sorted(environments[target.name].items())),
-            requires=target.requires if is_unikernel else (),
-            provided=target.provided if is_unikernel else (),
-        )
-        for target in targets
+        _for_project(target, environments[target.name], is_unikernel=is_unikernel) for target in targets
     )
     pins = _pins(files, roots)
     places = _root_places(folder, manifest, files, roots)
@@ -182,6 +177,26 @@ def _environment(target: Target, files: Sequence[OpamFile], manifest: Manifest) 
     of_target, of_roots = dict(target.variables), _variables(files, manifest)
     told = of_target | of_roots if target.name == HOST else of_roots | of_target
     return told | dict(manifest.variables)
+
+
+def _for_project(target: Target, variables: Mapping[str, VariableValue], *, is_unikernel: bool) -> Target:
+    """``target`` with all variables that hold there, and what it requires of this project."""
+    place = f"target {target.name}"
+    if target.available and not holds(read_condition(target.available, place), variables):
+        told = " and ".join(f'{name} = "{variables.get(name, "")}"' for name in ("arch", "os"))
+        raise TargetError(
+            f"cannot be built for with {told}: {target.unavailable}",
+            place,
+            "change the variables, or drop it from targets.build",
+        )
+    return replace(
+        target,
+        variables=tuple(sorted(variables.items())),
+        requires=(*target.requires, *(target.unikernel_requires if is_unikernel else ())),
+        unikernel_requires=(),
+        available="",
+        unavailable="",
+    )
 
 
 def _platforms(targets: Sequence[Target]) -> tuple[Platform, ...]:
@@ -275,7 +290,7 @@ def _root_places(
 
 
 class _Places:
-    """Where what the opam file of a root says is written: there, or in the ``source`` of a program's writing."""
+    """Where what the opam file of a root says is written: there, or in the ``source`` it is made from."""
 
     def __init__(self, folder: Path, setting: Root, file: OpamFile, source: str | None) -> None:
         self.folder, self.name, self.path, self.file = folder, setting.name, setting.file, file

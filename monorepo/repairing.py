@@ -42,7 +42,7 @@ def writer_of(edit: Edit) -> str:
     source = edit.place.partition(":")[0]
     if not edit.root or source.endswith(".opam"):
         return ""
-    return "dune" if source.endswith("dune-project") else "mirage"
+    return "dune" if source.endswith(("dune-project", ".opam.template")) else "mirage"
 
 
 def located(repair: Repair, folder: Path) -> Repair:
