@@ -22,6 +22,7 @@ from monorepo.renewal import AS_LOCKED, Renewal
 if TYPE_CHECKING:
     from monorepo.lock.answer import NoAnswerError, OpenProject
     from monorepo.lock.keeping import Keeping
+    from monorepo.mirage import Unikernel
     from monorepo.project import Project
     from monorepo.states import ChosenStates
     from solver.certificate import Violation
@@ -32,7 +33,8 @@ class LockReport:
     """What `lock_project` did: the lock, what was there before, and whether anything changed.
 
     ``notices`` are what there is to know of it; ``apart`` tells, where some packages have several versions,
-    why one will not do; ``states`` are those of the repositories that were asked for.
+    why one will not do; ``states`` are those of the repositories that were asked for; ``unikernel`` is what
+    mirage configured.
     """
 
     lock: Lock
@@ -41,6 +43,7 @@ class LockReport:
     notices: tuple[Notice, ...] = ()
     apart: NoAnswerError | None = None
     states: ChosenStates | None = None
+    unikernel: Unikernel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,7 @@ def lock_project(
     from monorepo.project import load_project
 
     manifest = load_manifest(folder)
-    roots = [root.file for root in manifest.roots]
-    begun = freshness.begin(roots, manifest.repositories, deep="project.roots" in manifest.stated)
+    begun = freshness.begin(manifest.consulted, manifest.repositories, deep=manifest.searched)
     project = load_project(folder, manifest)
     open_project, states = open_for(renewal, project, before, cache=cache, http=http, git=git)
     answer = open_project.lock()
@@ -96,7 +98,8 @@ def lock_project(
     carried = [f"{FILES_FOLDER}/{digest}" for digest in answer.files]
     freshness.note(begun, carried, project.repositories, open_project.stack, answer.notices)
     timeless = map(Timeless, states.timeless if states is not None else ())
-    return LockReport(answer.lock, before, changed, (*timeless, *answer.notices), answer.apart, states)
+    notices = (*timeless, *answer.notices)
+    return LockReport(answer.lock, before, changed, notices, answer.apart, states, manifest.unikernel)
 
 
 def open_for(

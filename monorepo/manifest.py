@@ -13,8 +13,10 @@ from typing import Any
 
 from monorepo.document import Table, decode, line_of, line_of_text, nearest_hint, read_document, refusing
 from monorepo.errors import ManifestError, TargetError
+from monorepo.mirage import Unikernel, configured_roots, read_unikernel
 from monorepo.repository_url import ImpossibleUrlError, RepositorySetting, repository_setting
 from monorepo.targets.definition import Target
+from monorepo.targets.reader import define_target, load_target
 from solver.formula import AllOf, AnyOf, Condition, Value
 from solver.formula import Text as FilterText
 from solver.request import Restriction
@@ -57,6 +59,7 @@ class Manifest:
         provided: names installed outside, sorted.
         unverified: names whose archives need no checksum, sorted.
         named: each name of these two, and the file and line that it is on.
+        unikernel: what mirage configured, where it wrote the opam file of a root.
         variables: opam variables for every target, sorted by name.
         targets: to lock and build for, complete, sorted by name.
         archive_mirrors: base urls in opam's cache layout, in the order they are asked.
@@ -78,6 +81,18 @@ class Manifest:
     unverified: tuple[str, ...] = ()
     named: tuple[tuple[str, str], ...] = ()
     stated: frozenset[str] = frozenset()
+    unikernel: Unikernel | None = None
+
+    @property
+    def consulted(self) -> tuple[str, ...]:
+        """The project's files that the answer depends on, whether they are there or not."""
+        looked_at = () if self.unikernel is None else self.unikernel.consulted
+        return tuple(sorted({*(root.file for root in self.roots), *looked_at}))
+
+    @property
+    def searched(self) -> bool:
+        """Whether roots were looked for in the whole tree, not at its top alone."""
+        return "project.roots" in self.stated or any("/" in root.file for root in self.roots)
 
     @property
     def restrictions(self) -> tuple[Restriction, ...]:
@@ -200,6 +215,7 @@ def _manifest(top: Table, text: str, folder: Path) -> Manifest:
     solve.only("ocaml", "constraints", "provided", "unverified")
     mirrors.only("archives", "software-heritage")
     roots = _roots(project, folder)
+    unikernel = _unikernel(roots, folder)
     return Manifest(
         project=_project_name(project) or roots[0].name,
         roots=roots,
@@ -208,12 +224,13 @@ def _manifest(top: Table, text: str, folder: Path) -> Manifest:
         constraints=_constraints(solve, text),
         provided=tuple(sorted(_package_names(solve, "provided"))),
         variables=_variables(top.table("variables")),
-        targets=_targets(top.table("targets")),
+        targets=_targets(top.table("targets"), unikernel),
         archive_mirrors=_archive_mirrors(mirrors),
         software_heritage=_software_heritage(mirrors),
         unverified=tuple(sorted(_package_names(solve, "unverified"))),
         named=tuple(_named(solve, text)),
         stated=frozenset(_stated(top)),
+        unikernel=unikernel,
     )
 
 
@@ -267,12 +284,32 @@ def _roots(project: Table, folder: Path) -> tuple[Root, ...]:
 def _roots_at_top(folder: Path) -> tuple[Root, ...]:
     names = sorted(path.stem for path in folder.glob("*.opam") if path.is_file() and path.stem)
     if not names:
+        configured = configured_roots(folder, sorted(opam_files(folder)))
+        if len(configured) == 1:
+            return (Root(_package_of(configured[0]), configured[0]),)
+        if configured:
+            raise ManifestError(
+                f"mirage configured more than one unikernel here: {', '.join(configured)}",
+                "",
+                f'name one in {FILE}: [project] roots = ["{_package_of(configured[0])}"]',
+            )
         hint = f"write an opam file, or name roots that are further down in {FILE}: [project] roots = […]"
         raise ManifestError("there is no opam file here", "", hint)
     for name in names:
         if not _is_package(name):
             raise ManifestError(f'"{name}" cannot name a package', f"{name}.opam:1", "rename the file")
     return tuple(Root(name, f"{name}.opam") for name in names)
+
+
+def _unikernel(roots: tuple[Root, ...], folder: Path) -> Unikernel | None:
+    found = [one for root in roots if (one := read_unikernel(folder, root.file)) is not None]
+    if len(found) > 1:
+        raise ManifestError(
+            f"mirage configured both {found[0].root} and {found[1].root}, and a project builds one unikernel",
+            found[1].file,
+            f"keep one of them in [project] roots of {FILE}",
+        )
+    return found[0] if found else None
 
 
 def opam_files(folder: Path) -> Iterator[str]:
@@ -357,25 +394,28 @@ def _variables(table: Table) -> tuple[tuple[str, Value], ...]:
     return table.variables()
 
 
-def _targets(targets: Table) -> tuple[Target, ...]:
+def _targets(targets: Table, unikernel: Unikernel | None) -> tuple[Target, ...]:
     """The targets to build for; those of the project's own that nothing is built for are judged as well."""
-    from monorepo.targets.reader import define_target, load_target
-
     own = {name: define_target(name, targets.table(name)) for name in targets.content if name != "build"}
     chosen: dict[str, Target] = {}
-    for position, name in enumerate(_names_of_targets(targets)):
+    for position, name in enumerate(_names_of_targets(targets, unikernel)):
         if name in chosen:
             raise targets.unacceptable(("build", position), f'"{name}" is there twice')
         try:
             chosen[name] = own[name] if name in own else load_target(name)
+            if unikernel is not None:
+                stated = targets.table(name).content if name in own else ()
+                chosen[name] = unikernel.fitted(chosen[name], stated)
         except TargetError as error:
+            if "build" not in targets and unikernel is not None:
+                raise TargetError(error.reason, unikernel.file, error.hint) from None
             raise targets.unacceptable(("build", position), error.reason, error.hint) from None
     return tuple(chosen[name] for name in sorted(chosen))
 
 
-def _names_of_targets(targets: Table) -> tuple[str, ...]:
+def _names_of_targets(targets: Table, unikernel: Unikernel | None) -> tuple[str, ...]:
     if "build" not in targets:
-        return DEFAULT_TARGETS
+        return DEFAULT_TARGETS if unikernel is None else (unikernel.target,)
     names = targets.texts("build")
     if not names:
         hint = 'name one, as in build = ["host"]'

@@ -14,9 +14,10 @@ from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 from urllib.parse import unquote
 
-from monorepo.errors import ManifestError
+from monorepo import mirage
+from monorepo.errors import ManifestError, TargetError
 from monorepo.lock.notices import Idle, Notice
-from monorepo.manifest import Manifest, Root, bare_version, place_of
+from monorepo.manifest import DEFAULT_REPOSITORIES, Manifest, Root, bare_version, place_of
 from monorepo.pins import Pin, read_pins
 from monorepo.repository_url import (
     ARCHIVE_SUFFIXES,
@@ -26,10 +27,10 @@ from monorepo.repository_url import (
 )
 from monorepo.targets.definition import Target
 from overlays.errors import OpamSyntaxError
-from overlays.notation import parse_dependency
+from overlays.notation import parse_dependency, read_condition
 from overlays.opam_file import OpamFile, read_package
 from overlays.syntax.tree import Boolean, Identifier, List, String, Value
-from solver.formula import Dependency, dependencies_in
+from solver.formula import Dependency, dependencies_in, holds
 from solver.formula import Value as VariableValue
 from solver.package import Package
 from solver.reduction import Reduction, wanted_in
@@ -55,8 +56,8 @@ _IN_PROJECT = "file://$OPAM_MONOREPO_CWD/"
 class Project:
     """Everything that is asked for, in values.
 
-    The ``variables`` of its targets are all that hold there; what they require is empty where no root is a
-    unikernel. ``digest`` is ``sha256:`` over all of it, the repositories' content apart. ``notices`` are what
+    The ``variables`` of its targets are all that hold there, and they require what unikernels do where a root
+    is one. ``digest`` is ``sha256:`` over all of it, the repositories' content apart. ``notices`` are what
     there is to know before anything is solved.
     """
 
@@ -81,6 +82,7 @@ def load_project(folder: Path, manifest: Manifest) -> Project:
 
     Raises:
         ManifestError: a root cannot be read, or a field of it says something impossible.
+        TargetError: a target cannot be built for with its variables.
     """
     files = [_read_root(folder, root.file) for root in manifest.roots]
     roots = tuple(_as_root(file, root.name) for root, file in zip(manifest.roots, files, strict=True))
@@ -89,18 +91,12 @@ def load_project(folder: Path, manifest: Manifest) -> Project:
     provided = manifest.provided if "solve.provided" in manifest.stated else provided_by_roots(files)
     repositories = manifest.repositories
     if "repositories" not in manifest.stated:
-        repositories = _repositories(files, folder) or repositories
+        repositories = _repositories(files, manifest, folder) or repositories
     wanted = _wanted_by_roots(roots, environments.values())
     is_unikernel = RUNTIME in wanted
     idle = () if is_unikernel else tuple(target.name for target in targets if target.provided)
     targets = tuple(
-        replace(
-            target,
-            variables=tuple(sorted(environments[target.name].items())),
-            requires=target.requires if is_unikernel else (),
-            provided=target.provided if is_unikernel else (),
-        )
-        for target in targets
+        _for_project(target, environments[target.name], is_unikernel=is_unikernel) for target in targets
     )
     pins = _pins(files, roots)
     places = _root_places(folder, manifest, files, roots)
@@ -120,7 +116,7 @@ def load_project(folder: Path, manifest: Manifest) -> Project:
         roots,
         repositories,
         targets,
-        tuple(sorted({**_variables(files), **dict(manifest.variables)}.items())),
+        tuple(sorted({**_variables(files, manifest), **dict(manifest.variables)}.items())),
         manifest.archive_mirrors,
         manifest.software_heritage,
         request,
@@ -178,9 +174,29 @@ def _environment(target: Target, files: Sequence[OpamFile], manifest: Manifest) 
     What the roots' fields say describes the host that their author had in mind: other targets know better
     what they are. What mono.toml says holds for every target.
     """
-    of_target, of_roots = dict(target.variables), _variables(files)
+    of_target, of_roots = dict(target.variables), _variables(files, manifest)
     told = of_target | of_roots if target.name == HOST else of_roots | of_target
     return told | dict(manifest.variables)
+
+
+def _for_project(target: Target, variables: Mapping[str, VariableValue], *, is_unikernel: bool) -> Target:
+    """``target`` with all variables that hold there, and what it requires of this project."""
+    place = f"target {target.name}"
+    if target.available and not holds(read_condition(target.available, place), variables):
+        told = " and ".join(f'{name} = "{variables.get(name, "")}"' for name in ("arch", "os"))
+        raise TargetError(
+            f"cannot be built for with {told}: {target.unavailable}",
+            place,
+            "change the variables, or drop it from targets.build",
+        )
+    return replace(
+        target,
+        variables=tuple(sorted(variables.items())),
+        requires=(*target.requires, *(target.unikernel_requires if is_unikernel else ())),
+        unikernel_requires=(),
+        available="",
+        unavailable="",
+    )
 
 
 def _platforms(targets: Sequence[Target]) -> tuple[Platform, ...]:
@@ -263,7 +279,7 @@ def _root_places(
     """
     places: dict[tuple[str, str], str] = {}
     for setting, file, root in zip(manifest.roots, files, roots, strict=True):
-        where = _Places(folder, setting, file)
+        where = _Places(folder, setting, file, _source(folder, file, manifest))
         for dependency in dependencies_in(root.depends):
             places[root.name, dependency.name] = where.naming(dependency.name, "depends")
         for conflict in root.conflicts:
@@ -274,23 +290,22 @@ def _root_places(
 
 
 class _Places:
-    """Where what the opam file of a root says is written: there, or in what dune generates it from."""
+    """Where what the opam file of a root says is written: there, or in the ``source`` it is made from."""
 
-    def __init__(self, folder: Path, setting: Root, file: OpamFile) -> None:
+    def __init__(self, folder: Path, setting: Root, file: OpamFile, source: str | None) -> None:
         self.folder, self.name, self.path, self.file = folder, setting.name, setting.file, file
-        generated = str(file).startswith(_GENERATED)
-        self.dune_project = _dune_project(folder, setting.file) if generated else None
+        self.source = source
 
     def naming(self, package: str, field: str) -> str:
         """The first line that names a package in a field of dependencies."""
-        if self.dune_project is None:
+        if self.source is None:
             return f"{self.path}:{self.file.line_naming(package, field)}"
-        line = _line_in_dune_project(self.folder / self.dune_project, self.name, package, field)
-        return f"{self.dune_project}:{line}" if line else self.dune_project
+        line = _line_in_source(self.folder / self.source, self.name, package, field)
+        return f"{self.source}:{line}" if line else self.source
 
     def of_field(self, field: str) -> str:
         """The line of a field that dune-project has no word for: dune copies it from a template."""
-        if self.dune_project is None:
+        if self.source is None:
             return f"{self.path}:{self.file.error_in(field, '').line}"
         template = f"{self.path}.template"
         try:
@@ -300,18 +315,27 @@ class _Places:
         return template if file.raw(field) is None else f"{template}:{file.error_in(field, '').line}"
 
 
-def _dune_project(folder: Path, file: str) -> str:
-    """The dune-project that a generated opam file is generated from: the nearest above it."""
-    above = (parent / "dune-project" for parent in PurePosixPath(file).parents)
+def _source(folder: Path, file: OpamFile, manifest: Manifest) -> str | None:
+    """What a program writes an opam file from, None where people write it.
+
+    For mirage that is its configuration, for dune the dune-project that is nearest above the file.
+    """
+    if manifest.unikernel is not None and manifest.unikernel.file == file.place:
+        return manifest.unikernel.configuration
+    if not str(file).startswith(_GENERATED):
+        return None
+    above = (parent / "dune-project" for parent in PurePosixPath(file.place).parents)
     return next((str(path) for path in above if (folder / path).is_file()), "dune-project")
 
 
-def _line_in_dune_project(path: Path, root: str, name: str, field: str) -> int | None:
+def _line_in_source(path: Path, root: str, name: str, field: str) -> int | None:
     """The line, from 1, where a field of the stanza of ``root`` names a package; None where none is seen."""
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError):
         return None
+    if path.name != "dune-project":
+        return next((number for number, line in enumerate(lines, 1) if f'"{name}"' in line), None)
     own = re.compile(rf"\(name\s+{re.escape(root)}\s*\)")
     word = re.compile(rf"(?<![\w+.-]){re.escape(name)}(?![\w+.-])")
     start = next((number for number, line in enumerate(lines) if own.search(line)), 0)
@@ -329,8 +353,11 @@ def provided_by_roots(files: Iterable[OpamFile]) -> tuple[str, ...]:
     return tuple(sorted({name for file in files for name in file.strings("x-opam-monorepo-opam-provided")}))
 
 
-def _variables(files: Sequence[OpamFile]) -> dict[str, VariableValue]:
-    """``x-opam-monorepo-global-opam-vars: [["arch" "x86_64"] …]``; a list is joined by blanks."""
+def _variables(files: Sequence[OpamFile], manifest: Manifest) -> dict[str, VariableValue]:
+    """``x-opam-monorepo-global-opam-vars: [["arch" "x86_64"] …]``; a list is joined by blanks.
+
+    What mirage configured has the variable that its Makefile sets as well.
+    """
     field = "x-opam-monorepo-global-opam-vars"
     variables: dict[str, VariableValue] = {}
     for file in files:
@@ -338,6 +365,8 @@ def _variables(files: Sequence[OpamFile]) -> dict[str, VariableValue]:
             told = _variable_value(value, file, field)
             if variables.setdefault(name, told) != told:
                 raise ManifestError(f"{field} gives {name} another value than another root does", file.place)
+    if manifest.unikernel is not None:
+        variables.setdefault(*mirage.VARIABLE)
     return variables
 
 
@@ -354,20 +383,32 @@ def _variable_value(value: Value, file: OpamFile, field: str) -> VariableValue:
     raise ManifestError(f"{field} holds texts, true, false or lists of texts", file.place)
 
 
-def _repositories(files: Sequence[OpamFile], folder: Path) -> tuple[RepositorySetting, ...]:
-    """``x-opam-monorepo-opam-repositories``, in the order written."""
+def _repositories(
+    files: Sequence[OpamFile], manifest: Manifest, folder: Path
+) -> tuple[RepositorySetting, ...]:
+    """``x-opam-monorepo-opam-repositories``, in the order written; else what mirage adds to opam's own."""
     settings: dict[str, RepositorySetting] = {}
     for file in files:
         for written in file.strings("x-opam-monorepo-opam-repositories"):
-            url = _as_mono_writes(written)
-            name = f"root-{len(settings) + 1}"
-            if any(setting.url == url for setting in settings.values()):
-                continue
-            try:
-                settings[name] = repository_setting(name, url, folder)
-            except ImpossibleUrlError as error:
-                raise ManifestError(error.reason, file.place, error.hint) from error
+            _add_repository(settings, f"root-{len(settings) + 1}", written, file.place, folder)
+    if not settings and manifest.unikernel is not None and manifest.unikernel.repositories:
+        for name, written in manifest.unikernel.repositories:
+            _add_repository(settings, name, written, manifest.unikernel.file, folder)
+        _add_repository(settings, *DEFAULT_REPOSITORIES[-1], manifest.unikernel.file, folder)
     return tuple(settings.values())
+
+
+def _add_repository(
+    settings: dict[str, RepositorySetting], name: str, written: str, place: str, folder: Path
+) -> None:
+    """Have ``settings`` a repository that a root names, unless its url or name is there already."""
+    url = _as_mono_writes(written)
+    if name in settings or any(setting.url == url for setting in settings.values()):
+        return
+    try:
+        settings[name] = repository_setting(name, url, folder)
+    except ImpossibleUrlError as error:
+        raise ManifestError(error.reason, place, error.hint) from error
 
 
 def _as_mono_writes(url: str) -> str:

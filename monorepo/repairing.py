@@ -33,9 +33,16 @@ class RepairReport:
 
 
 def by_hand(edit: Edit) -> bool:
-    """Whether mono cannot make an edit: a port is work, and dune writes what it generates over again."""
-    generated = bool(edit.root) and not edit.place.rpartition(":")[0].endswith(".opam")
-    return edit.kind is Kind.PORT or generated
+    """Whether mono cannot make an edit: a port is work, and some files are written over again by others."""
+    return edit.kind is Kind.PORT or bool(writer_of(edit))
+
+
+def writer_of(edit: Edit) -> str:
+    """The program that writes the opam file in question, from what the edit's place names; empty for none."""
+    source = edit.place.partition(":")[0]
+    if not edit.root or source.endswith(".opam"):
+        return ""
+    return "dune" if source.endswith(("dune-project", ".opam.template")) else "mirage"
 
 
 def located(repair: Repair, folder: Path) -> Repair:
@@ -105,7 +112,7 @@ def _by_hand_hint(edit: Edit) -> str:
             what = "drop the field available"
         case _:
             what = f"change {edit.before} to {edit.after}" if edit.after else f"drop {edit.before}"
-    return f"{what} in {edit.place} and let dune write {edit.root}.opam"
+    return f"{what} in {edit.place} and let {writer_of(edit)} write {edit.root}.opam"
 
 
 def _texts(folder: Path, manifest: Manifest, project: Project, edits: Sequence[Edit]) -> dict[str, str]:

@@ -29,10 +29,9 @@ def _in_words(notice: Notice) -> str:
             why = f"as the {have.format(series(variables))} no value"
             return f"{few(names)} {are} left out, {why}; {FILE} can give one under [variables]"
         case Idle(targets):
-            needed = "what it needs" if len(targets) == 1 else "what they need"
             return (
-                f"a plain program cannot be built for {series(targets, 'or')}: {needed} is left out, as no "
-                f"root depends on mirage-runtime; let one depend on it, or drop {series(targets)}"
+                f"no root depends on mirage-runtime: for {series(targets)} the toolchain alone is asked for, "
+                "and none of MirageOS's libraries"
             )
         case PassedOver(name, version, reason):
             return f"passed over {name} {version}, which cannot be read: {reason}"

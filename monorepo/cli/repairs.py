@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 from monorepo.cli.formulas import plain
-from monorepo.repairing import by_hand
+from monorepo.repairing import by_hand, writer_of
 from solver.edit import Edit, Kind
 from solver.repair import Repair
 
@@ -92,7 +92,8 @@ def in_words(edit: Edit) -> str:
 
 
 def _generated(edit: Edit) -> str:
-    return f" by hand: dune writes {edit.root}.opam" if by_hand(edit) else ""
+    writer = writer_of(edit)
+    return f" by hand: {writer} writes {edit.root}.opam" if writer else ""
 
 
 def _bound_in_words(edit: Edit) -> str:

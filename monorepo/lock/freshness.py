@@ -86,7 +86,8 @@ class Freshness:
     def begin(self, files: Sequence[str], repositories: Sequence[RepositorySetting], *, deep: bool) -> Begun:
         """The state before solving, so that what changes meanwhile is seen as a change.
 
-        ``files`` are the roots' opam files, relative; with ``deep`` they were looked for in the whole tree.
+        ``files`` are those of the project that were read, relative; with ``deep`` roots were looked for in
+        the whole tree.
         """
         return Begun(
             {name: self._hash(name) for name in (MANIFEST, *files)},

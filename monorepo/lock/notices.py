@@ -29,7 +29,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """Targets that nothing can be built for: no root is a unikernel, so what they require is left out."""
+    """Targets of unikernels, and no root is one: no more than their toolchain is asked for."""
 
     code: ClassVar = "no-unikernel"
     targets: tuple[str, ...]

@@ -20,9 +20,12 @@ class Target:
         variables: opam variables of the target (os, arch, …), sorted by name; never the machine's own.
         context: the name of the dune context (exactly ``solo5`` for every Solo5 target).
         toolchain: findlib toolchain, None for the host's own compiler.
-        requires: dependencies in opam's syntax (``"mirage-solo5" {>= "0.10.0" & < "0.11.0"}``) that are added
-            when a root depends on mirage-runtime.
+        requires: dependencies in opam's syntax (``"solo5" {>= "0.7.5" & < "0.13.0"}``): the toolchain.
+        unikernel_requires: those that are added when a root depends on mirage-runtime; a lock has them among
+            ``requires``.
         provided: names among them that are installed outside the duniverse.
+        available: the filter in opam's syntax under which it can be built for, empty for always; a lock does
+            not have it, as it is decided there. ``unavailable`` is the reason where it does not hold.
         link_flags: for ocamlopt, as a list of words (``-cclib``, ``-z solo5-abi=hvt``).
         c_flags: for the C compiler.
         disable_dynamic_archives: dune's disable_dynamically_linked_foreign_archives.
@@ -40,6 +43,7 @@ class Target:
     context: str
     toolchain: str | None
     requires: tuple[str, ...] = ()
+    unikernel_requires: tuple[str, ...] = ()
     provided: tuple[str, ...] = ()
     link_flags: tuple[str, ...] = ()
     c_flags: tuple[str, ...] = ()
@@ -50,3 +54,5 @@ class Target:
     steps: tuple[Step, ...] = ()
     companions: tuple[Companion, ...] = ()
     tools: tuple[str, ...] = ()
+    available: str = ""
+    unavailable: str = ""

@@ -16,6 +16,8 @@ from pathlib import Path
 from monorepo.document import Table, nearest_hint
 from monorepo.errors import TargetError
 from monorepo.targets.definition import Check, Companion, Step, Target
+from overlays.errors import OpamSyntaxError
+from overlays.notation import read_condition
 
 _DATA = Path(__file__).with_name("data")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -24,7 +26,7 @@ _CONTEXT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 def target_names() -> tuple[str, ...]:
     """The built-in targets that mono builds for, sorted."""
-    return tuple(sorted(name for name in _data_files() if "refused" not in _data(name)))
+    return tuple(sorted(name for name in _data_files() if not _is_refused(name)))
 
 
 def load_target(name: str) -> Target:
@@ -75,9 +77,9 @@ def _blank(name: str) -> Target:
 @cache
 def _built_in(name: str) -> Target:
     data = _data(name)
-    if "refused" in data:
+    if _is_refused(name):
         raise TargetError(
-            f"mono does not build for {name}: {data['refused']}",
+            f"mono does not build for {name}: {data['unavailable']}",
             place=name,
             hint="the other Solo5 targets are hvt, spt, virtio, muen, xen and qubes",
         )
@@ -100,6 +102,11 @@ def _data_files() -> frozenset[str]:
 @cache
 def _data(name: str) -> Mapping[str, object]:
     return tomllib.loads((_DATA / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def _is_refused(name: str) -> bool:
+    """Whether a built-in target is there for the sake of telling why it cannot be."""
+    return _data(name).get("available") == "false"
 
 
 def _changed(base: Target, name: str, table: Table) -> Target:
@@ -126,11 +133,25 @@ def _complete(target: Target, table: Table) -> Target:
         if not value:
             hint = 'name a built-in target to start from, as in base = "host", or list them'
             raise table.unacceptable(key, f"the target {target.name} has no {key}", hint)
+    if target.available and not target.unavailable:
+        raise table.unacceptable(
+            "available", "nothing says why it is not available elsewhere", 'add unavailable = "…"'
+        )
     return target
 
 
 def _line(table: Table, key: str) -> str:
     return _as_line(table.text(key), table, (key,))
+
+
+def _filter(table: Table, key: str) -> str:
+    text = _line(table, key)
+    try:
+        read_condition(text, key)
+    except OpamSyntaxError as error:
+        hint = """write it as in 'arch = "x86_64" & os != "openbsd"'"""
+        raise table.unacceptable(key, f"{text} is no filter of opam: {error.reason}", hint) from None
+    return text
 
 
 def _lines(table: Table, key: str) -> tuple[str, ...]:
@@ -193,6 +214,7 @@ _KEYS: Mapping[str, Callable[[Table, str], object]] = {
     "context": _line,
     "toolchain": _line,
     "requires": _lines,
+    "unikernel-requires": _lines,
     "provided": _lines,
     "link-flags": _lines,
     "c-flags": _lines,
@@ -203,4 +225,6 @@ _KEYS: Mapping[str, Callable[[Table, str], object]] = {
     "steps": _steps,
     "companions": _companions,
     "tools": _lines,
+    "available": _filter,
+    "unavailable": _line,
 }

@@ -11,10 +11,10 @@ from tests.builder.projects import write_files, write_script
 _COMMANDS = ("ocamlopt", "ocamlc", "ocamldep", "ocamlcp", "ocamlmklib", "ocamlmktop")
 
 
-def make_toolchain(folder: Path, name: str) -> Path:
+def make_toolchain(folder: Path, name: str, *, abi: str = "hvt") -> Path:
     """A folder of tools: an ocamlfind that knows the toolchain ``name``, and a solo5-elftool that finds all well.
 
-    The toolchain's libraries are the host's and, after them, those in ``lib`` beside the folder of tools.
+    It takes every image for one of ``abi``, and makes of a manifest C code that says nothing. The toolchain's libraries are the host's and, after them, those in ``lib`` beside the folder of tools.
     """
     installed = ":".join(_ask("ocamlfind", "printconf", "path").split())
     stdlib = _ask("ocamlfind", "printconf", "stdlib").strip()
@@ -39,8 +39,9 @@ def make_toolchain(folder: Path, name: str) -> Path:
     write_script(
         tools,
         "solo5-elftool",
-        """[ "$1" = query-abi ] && echo '{ "type": "solo5.abi", "target": "hvt", "version": 2 }'
-[ "$1" = query-manifest ] && echo '{ "type": "solo5.manifest", "version": 1, "devices": [ ] }'
+        f"""[ "$1" = query-abi ] && echo '{{ "type": "solo5.abi", "target": "{abi}", "version": 2 }}'
+[ "$1" = query-manifest ] && echo '{{ "type": "solo5.manifest", "version": 1, "devices": [ ] }}'
+[ "$1" = gen-manifest ] && echo 'extern int no_manifest;' >"$3"
 true""",
     )
     return tools

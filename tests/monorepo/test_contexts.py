@@ -423,3 +423,20 @@ def installed_versions() -> dict[str, str]:
         tool: subprocess.check_output([tool, option], text=True).strip()
         for tool, option in (("ocamlopt", "-version"), ("dune", "--version"))
     }
+
+
+@pytest.mark.ocaml
+@pytest.mark.parametrize("name", target_names())
+def test_dune_takes_every_workspace_and_its_flags(name: str, tmp_path: Path) -> None:
+    """findlib's toolchain is the host's compiler here; dune tells the flags of each context."""
+    target = load_target(name)
+    language = workspace_language(Version.parse(installed_versions()["dune"]))
+    (tmp_path / "dune-project").write_text("(lang dune 2.0)\n")
+    (tmp_path / "workspace").write_text(render_workspace(target, language))
+    tools = make_toolchain(tmp_path / "tools", target.toolchain or "none")
+    environment = {"PATH": f"{tools}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    command = ["dune", "printenv", "--root", ".", "--workspace", "workspace", "--profile", "release", "."]
+    told = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert target.context == "default" or f"Environment for context {target.context}:" in told.stdout
+    for word in (*target.link_flags, *target.c_flags):
+        assert word in told.stdout

@@ -495,7 +495,8 @@ def test_a_broken_opam_file_is_a_version_less_and_told(place: Place) -> None:
 
 
 def test_what_there_is_to_know_of_a_lock_is_told_as_long_as_it_is_so(place: Place) -> None:
-    place.publish({"lib.1": library(), "lib.2": "depends: ["})
+    toolchain = {"ocaml-solo5.1.3.4": library(), "solo5.0.12.1": library(file="solo5.tbz")}
+    place.publish({"lib.1": library(), "lib.2": "depends: [", **toolchain})
     place.root('depends: ["lib" "tools" {?monorepo}]')
     toml = (place.project / "mono.toml").read_text(encoding="utf-8")
     place.toml(f'{toml}[solve]\nprovided = ["libb"]\n[targets]\nbuild = ["host", "spt", "hvt"]\n')

@@ -11,8 +11,12 @@ import pytest
 
 from monorepo.document import Table, UnacceptableError
 from monorepo.errors import TargetError
+from monorepo.manifest import load_manifest
+from monorepo.project import load_project
 from monorepo.targets.definition import Check, Companion, Step, Target
 from monorepo.targets.reader import define_target, load_target, target_names
+from overlays.notation import parse_dependency, read_condition
+from solver.formula import holds
 
 NAMES = [
     "host",
@@ -49,8 +53,10 @@ def test_is_complete(name: str) -> None:
         target.variables
     ).keys()
     assert (target.context == "default") == (target.toolchain is None)
-    required = {re.match(r'"([^"]+)"', dependency).group(1) for dependency in target.requires}  # type: ignore[union-attr]
+    required = {parse_dependency(text).name for text in (*target.requires, *target.unikernel_requires)}
     assert set(target.provided) <= required
+    assert bool(target.available) == bool(target.unavailable)
+    assert not target.available or holds(read_condition(target.available, name), dict(target.variables))
     assert f"`{name}`" in DOCUMENT.read_text(encoding="utf-8")
 
 
@@ -64,7 +70,9 @@ def test_solo5(name: str) -> None:
         "solo5-elftool", ("query-abi", "%{artefact}"), f'"target": "{SOLO5[name]}"'
     )
     assert target.provided == ("ocaml-solo5", "solo5")
-    assert target.requires[2].startswith('"mirage-xen"' if SOLO5[name] == "xen" else '"mirage-solo5"')
+    assert [parse_dependency(text).name for text in target.requires] == ["ocaml-solo5", "solo5"]
+    (library,) = target.unikernel_requires
+    assert parse_dependency(library).name == ("mirage-xen" if SOLO5[name] == "xen" else "mirage-solo5")
 
 
 @pytest.mark.parametrize("name", ["xen", "qubes", "virtio"])
@@ -92,6 +100,49 @@ def test_companions_are_well_formed(name: str) -> None:
 def test_genode_is_refused_with_the_reason() -> None:
     with pytest.raises(TargetError, match=r"no bindings for Genode since 0\.7\.0"):
         load_target("genode")
+
+
+AVAILABLE = {
+    "x86_64 linux": set(NAMES) - {"linux-arm64"},
+    "arm64 linux": {"host", "unix", "macosx", "hvt", "spt", "rpi4", "linux-arm64"}
+    | {"unikraft-qemu", "unikraft-firecracker"},
+    "x86_64 freebsd": {"host", "unix", "macosx", "hvt", "spt", "virtio", "muen", "xen", "qubes"},
+    "x86_64 openbsd": {"host", "unix", "macosx", "hvt"},
+    "arm64 freebsd": {"host", "unix", "macosx"},
+    "ppc64 linux": {"host", "unix", "macosx"},
+}
+"""Where which target can be had: Solo5's bindings by its configure.sh, and the OCaml compilers there are for them."""
+
+
+@pytest.mark.parametrize("machine", AVAILABLE)
+@pytest.mark.parametrize("name", NAMES)
+def test_what_cannot_be_had_is_refused_with_the_reason(name: str, machine: str, tmp_path: Path) -> None:
+    arch, os = machine.split()
+    (tmp_path / "hello.opam").write_text('opam-version: "2.0"\n')
+    variables = f'[variables]\narch = "{arch}"\nos = "{os}"\n'
+    (tmp_path / "mono.toml").write_text(f'[targets]\nbuild = ["{name}"]\n{variables}')
+    manifest = load_manifest(tmp_path)
+    if name in AVAILABLE[machine]:
+        (target,) = load_project(tmp_path, manifest).targets
+        assert (target.available, target.unavailable) == ("", "")  # decided
+        return
+    with pytest.raises(TargetError) as caught:
+        load_project(tmp_path, manifest)
+    assert caught.value.place == f"target {name}"
+    told = f'cannot be built for with arch = "{arch}" and os = "{os}": {load_target(name).unavailable}'
+    assert caught.value.reason == told
+
+
+@pytest.mark.parametrize("runtime", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_toolchain_is_required_of_every_program(name: str, runtime: bool, tmp_path: Path) -> None:
+    depends = '"mirage-runtime"' if runtime else ""
+    (tmp_path / "hello.opam").write_text(f'opam-version: "2.0"\ndepends: [{depends}]\n')
+    (tmp_path / "mono.toml").write_text(f'[targets]\nbuild = ["{name}"]\n')
+    (target,) = load_project(tmp_path, load_manifest(tmp_path)).targets
+    known = load_target(name)
+    assert target.requires == (*known.requires, *(known.unikernel_requires if runtime else ()))
+    assert target.provided == known.provided
 
 
 @pytest.mark.parametrize(
@@ -153,7 +204,10 @@ def test_a_project_makes_a_target_from_nothing() -> None:
         ],
         "disable-dynamic-archives": True,
         "c-flags": ["-Os"],
-        "requires": ['"board-runtime"'],
+        "requires": ['"board-toolchain"'],
+        "unikernel-requires": ['"board-runtime"'],
+        "available": 'arch = "arm64"',
+        "unavailable": "the board is an arm64",
     }
     assert define_target("board", Table(table)) == Target(
         name="board",
@@ -161,7 +215,10 @@ def test_a_project_makes_a_target_from_nothing() -> None:
         variables=(),
         context="board",
         toolchain="board",
-        requires=('"board-runtime"',),
+        requires=('"board-toolchain"',),
+        unikernel_requires=('"board-runtime"',),
+        available='arch = "arm64"',
+        unavailable="the board is an arm64",
         c_flags=("-Os",),
         disable_dynamic_archives=True,
         build=("image",),
@@ -178,7 +235,8 @@ def test_a_project_makes_a_target_from_nothing() -> None:
 
 REFUSED: dict[str, tuple[str, dict[str, Any], tuple[str | int, ...], str]] = {
     "an unknown key": ("host", {"artifacts": []}, ("artifacts",), '"artifacts" is no key'),
-    "a key of data files alone": ("host", {"refused": "no"}, ("refused",), '"refused" is no key'),
+    "a filter that is none": ("host", {"available": "arch ="}, ("available",), "is no filter of opam"),
+    "a filter without a reason": ("host", {"available": "true"}, ("available",), "nothing says why"),
     "an unknown base": ("mine", {"base": "hvtt"}, ("base",), 'no target "hvtt"'),
     "a base that is refused": ("mine", {"base": "genode"}, ("base",), "no bindings for Genode"),
     "changes to what is refused": ("genode", {"build": ["x"]}, (), "no bindings for Genode"),

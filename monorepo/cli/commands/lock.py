@@ -202,6 +202,8 @@ def make_lock(
             )
         else:
             report = _repaired(settings, options.repair, options.renewal, http, git)
+    if report.unikernel is not None:
+        talk.say(f"{report.unikernel.file}: a unikernel that mirage configured for {report.unikernel.target}")
     if report.states is not None:
         _tell_states(report.states, talk)
     if report.changed and report.before is not None:
