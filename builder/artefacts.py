@@ -119,11 +119,16 @@ def _matches(glob: str, build_folder: Path, context: Context) -> Iterator[Path]:
 def _is_own(path: Path, build_folder: Path, context: Context) -> bool:
     """Whether a file that dune laid out for installation is one of the project's own packages.
 
-    dune also lays out what its rules run, such as a generator; the ``.install`` files tell whose a file is.
+    dune also lays out what its rules run, such as a generator; the ``.install`` files tell whose a file is. For
+    a findlib toolchain they are called after that too.
     """
     ending = f'/{path.relative_to(build_folder).as_posix()}"'
+    toolchain = "" if context.toolchain.name is None else f"-{context.toolchain.name}"
     lists = [
-        file for package in context.project.packages for file in build_folder.glob(f"*/**/{package}.install")
+        file
+        for package in context.project.packages
+        for suffix in {"", toolchain}
+        for file in build_folder.glob(f"*/**/{package}{suffix}.install")
     ]
     return not lists or any(ending in file.read_text(encoding="utf-8") for file in lists)
 
