@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -32,6 +33,12 @@ settings.register_profile(
     "mono", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=in_ci()
 )
 settings.load_profile("mono")
+
+
+def pytest_configure() -> None:
+    """A run in the background ignores Ctrl-C, and so would every program that it starts and interrupts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -34,7 +34,10 @@ def working(folder: Path, how: str) -> Iterator[tuple[subprocess.Popen[str], int
     )
     with process:
         assert process.stdout is not None
-        yield process, int(process.stdout.readline())
+        try:
+            yield process, int(process.stdout.readline())
+        finally:
+            process.kill()
 
 
 def is_gone(process: int) -> bool:
