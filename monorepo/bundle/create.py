@@ -21,7 +21,8 @@ from monorepo.bundle.project import own_files
 from monorepo.bundle.writer import BundleWriter, writing
 from monorepo.duniverse.pull import fetch_unverified
 from monorepo.errors import FetchError, LockError, MonoError, without_logins
-from monorepo.fetch.archives import ArchiveCache, given_by
+from monorepo.fetch.archives import ArchiveCache
+from monorepo.fetch.checksums import given_by
 from monorepo.fetch.download import fetch
 from monorepo.fetch.offline import Missing, Tip, commits_of, with_submodules
 from monorepo.fetch.patience import Patience

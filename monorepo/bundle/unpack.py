@@ -30,8 +30,8 @@ from monorepo.bundle.layout import (
 from monorepo.bundle.project import fresh_files, put
 from monorepo.cache.use import unusable
 from monorepo.errors import FetchError, MonoError, RepositoryError
-from monorepo.fetch.archives import ArchiveCache, given_by
-from monorepo.fetch.checksums import verify_file
+from monorepo.fetch.archives import ArchiveCache
+from monorepo.fetch.checksums import given_by, verify_file
 from monorepo.fetch.heritage import holds
 from monorepo.fetch.offline import Missing, Tip, commits_of, with_submodules
 from monorepo.fetch.places import documents_of, folder_of, packages_and

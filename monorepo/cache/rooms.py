@@ -16,8 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from monorepo.cache.names import ABOUT, USED, clone_name
-from monorepo.fetch.archives import given_by
-from monorepo.fetch.checksums import parse_checksums
+from monorepo.fetch.checksums import given_by, parse_checksums
 from monorepo.fetch.places import folder_of, git_address, swhids_of
 from monorepo.lock.model import Lock
 

@@ -17,8 +17,7 @@ from monorepo.cache.prune import take_out
 from monorepo.cache.rooms import Entry, Room, contents, read_about
 from monorepo.cache.use import alone, in_use
 from monorepo.errors import FetchError, MonoError
-from monorepo.fetch.archives import GIVEN
-from monorepo.fetch.checksums import parse_checksum, verify_file
+from monorepo.fetch.checksums import GIVEN, parse_checksum, verify_file
 from monorepo.fetch.heritage import holds
 from monorepo.fetch.parallel import Stop, in_parallel
 from monorepo.fetch.places import HERITAGE

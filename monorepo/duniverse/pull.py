@@ -92,7 +92,7 @@ def pull(
         http, git = _offline(git)
     refuse_uncertified(lock)
     # Whatever is not pinned, and not allowed to be so, is refused before anything else happens.
-    documents_of(source for source in lock.sources if not source.unverified)
+    documents_of(lock.sources)
 
     def check(folder: Path, directories: Mapping[str, Vendored]) -> None:
         refuse_other_trees(lock, _trees(directories))
@@ -118,7 +118,7 @@ def pull(
         made=tuple(sorted(source.directory for source in todo.fresh)),
         kept=tuple(sorted(todo.kept)),
         removed=todo.removed,
-        archives=len(documents_of(source for source in todo.fresh if not source.unverified)),
+        archives=len(documents_of(todo.fresh)),
         downloaded=fetched.downloaded,
         received=fetched.received,
         recorded=recorded.trees,
@@ -232,7 +232,6 @@ def _bringing(
 
     def bring(sources: Sequence[LockedSource], arrived: Arrived) -> Fetched:
         from monorepo.fetch.download import fetch
-        from monorepo.fetch.unverified import pin_unverified
 
         if offline:
             from monorepo.fetch.offline import refuse_missing
@@ -245,18 +244,17 @@ def _bringing(
                 software_heritage=lock.software_heritage,
                 compared=comparable(lock),
             )
-        pinned, notes = pin_unverified(sources, cache, http, progress, patience, compared=comparable(lock))
-        fetched = fetch(
-            pinned,
+        return fetch(
+            sources,
             mirrors,
             cache,
             http,
             git,
             progress,
             software_heritage=lock.software_heritage,
+            compared=comparable(lock),
             patience=patience,
             arrived=arrived,
         )
-        return replace(fetched, notes=(*notes, *fetched.notes))
 
     return bring

@@ -7,7 +7,6 @@ at a time brings one entry. What is cut off half-way stays aside, to be gone on 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,17 +14,15 @@ from pathlib import Path
 from monorepo.alone import alone_at
 from monorepo.cache.use import unusable
 from monorepo.errors import FetchError, without_logins
-from monorepo.fetch.checksums import Checksum, Verifier, feed_file, parse_checksum, verify_file
+from monorepo.fetch.checksums import (
+    Checksum,
+    Verifier,
+    feed_file,
+    given_by,
+    parse_checksum,
+    verify_file,
+)
 from overlays.stores.files import touch
-
-GIVEN = "url"
-"""Stands for the algorithm of a checksum where the cache has no archive, but the checksum of one."""
-
-
-def given_by(url: str) -> tuple[Checksum, ...]:
-    """What stands for the checksums of what ``url`` gave last."""
-    digest = hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()
-    return (Checksum(GIVEN, digest),)
 
 
 class ArchiveCache:
@@ -59,7 +56,7 @@ class ArchiveCache:
             entry.begin(url, "")
             with entry.adding() as add:
                 add(str(checksum).encode("ascii"))
-            entry.keep()
+            entry.keep(self.path(given_by(url)))
 
     def given_last(self, url: str) -> Checksum | None:
         """The checksum of what ``url`` gave last, where that is here."""
@@ -80,7 +77,7 @@ class ArchiveCache:
         try:
             self._incoming.mkdir(parents=True, exist_ok=True)
             with alone_at(self._incoming / f"{name}.lock"):
-                yield Entry(self._incoming / name, self.path(checksums))
+                yield Entry(self._incoming / name)
         except OSError as error:
             raise unusable(self._folder, error, FetchError) from error
 
@@ -92,10 +89,9 @@ class Entry:
     which state of which document it is a part, where the server gave that a name.
     """
 
-    def __init__(self, incoming: Path, path: Path) -> None:
+    def __init__(self, incoming: Path) -> None:
         self._part = incoming.with_name(f"{incoming.name}.part")
         self._from = incoming.with_name(f"{incoming.name}.from")
-        self._path = path
 
     def read_into(self, verifier: Verifier) -> int:
         """Feed ``verifier`` all that came so far; the count of bytes."""
@@ -139,9 +135,9 @@ class Entry:
         """The file with what came so far."""
         return self._part
 
-    def keep(self) -> Path:
-        """All came, and it is right: put it where `ArchiveCache.find` looks."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._part.replace(self._path)
+    def keep(self, path: Path) -> Path:
+        """All came, and it is right: put it at ``path``, where the cache has it (`ArchiveCache.path`)."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._part.replace(path)
         self._from.unlink(missing_ok=True)
-        return self._path
+        return path

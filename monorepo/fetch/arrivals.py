@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 
 from monorepo.fetch.checksums import Checksum
-from monorepo.fetch.places import files_of
+from monorepo.fetch.places import Document, documents_of, files_of
 from monorepo.lock.model import LockedSource
 
 Arrived = Callable[[LockedSource, Mapping[tuple[Checksum, ...], Path]], None]
 """Hears of a source that is complete in the cache, with the verified file of each set of its checksums.
 
+One that nothing pinned is pinned now, by the checksum of what came.
 Called once for each source, from the threads that fetch, one call at a time: it holds them up, so it only
 hands the source on. A source of which something could not be had is never told.
 """
 
 
 Part = tuple[Checksum, ...] | tuple[str, str]
-"""One thing that a source is made of: a file, by its checksums, or a commit, with the url that it is from."""
+"""One thing that a source is made of: a file, by its identity, or a commit, with the url that it is from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +45,19 @@ class Arrivals:
         self._arrived = arrived
         self._lock = Lock()
         self._paths: dict[tuple[Checksum, ...], Path] = {}
+        self._found: dict[str, tuple[Checksum, ...]] = {}
         self._missing = {source.directory: set(_parts_of(source)) for source in sources}
         self._wanting: dict[Part, list[LockedSource]] = {}
         for source in sources:
             for part in self._missing[source.directory]:
                 self._wanting.setdefault(part, []).append(source)
 
-    def document(self, checksums: tuple[Checksum, ...], path: Path) -> None:
-        """The file with ``checksums`` is verified and at ``path``."""
+    def document(self, wanted: Document, checksums: tuple[Checksum, ...], path: Path) -> None:
+        """``wanted`` is verified and at ``path``; it has these ``checksums``."""
         with self._lock:
             self._paths[checksums] = path
-            self._have(checksums)
+            self._found[wanted.url] = checksums
+            self._have(wanted.identity)
 
     def commit(self, url: str, commit: str) -> None:
         """The commit of a git repository is in its bare clone."""
@@ -66,8 +69,15 @@ class Arrivals:
             missing = self._missing[source.directory]
             missing.remove(part)
             if not missing:
-                self._arrived(source, {file: self._paths[file] for file in files_of(source)})
+                pinned = self._pinned(source)
+                self._arrived(pinned, {file: self._paths[file] for file in files_of(pinned)})
+
+    def _pinned(self, source: LockedSource) -> LockedSource:
+        if not source.unverified:
+            return source
+        return replace(source, checksums=tuple(map(str, self._found[source.url])))
 
 
 def _parts_of(source: LockedSource) -> list[Part]:
-    return [*files_of(source), *([(source.url, source.commit)] if source.commit else [])]
+    commits = [(source.url, source.commit)] if source.commit else []
+    return [*(document.identity for document in documents_of([source])), *commits]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from builder.digest import sha256_of_file
 from monorepo.errors import (
     AbsentError,
     FetchError,
@@ -18,7 +20,7 @@ from monorepo.errors import (
     without_logins,
 )
 from monorepo.fetch.archives import ArchiveCache, Entry
-from monorepo.fetch.checksums import Verifier
+from monorepo.fetch.checksums import Checksum, Verifier
 from monorepo.fetch.heritage import Heritage, refusals
 from monorepo.fetch.parallel import Stop, Turns
 from monorepo.fetch.patience import Patience
@@ -56,16 +58,19 @@ class Bringer:
     patience: Patience
     progress: Progress
     turns: Turns
+    compared: bool
     answering: set[str] = field(default_factory=set)
     unanswering: dict[str, FetchError] = field(default_factory=dict)
 
     def bring(self, document: Document, stop: Stop) -> Brought:
-        """``document``, from the cache or from the first place that has it.
+        """``document``, from the cache or from the first place that has it, with its checksums.
 
         Raises:
             FetchError: no place has it as the lock says; the details tell of each.
             StoppedError: a stop was requested; what came so far stays.
         """
+        if not document.checksums:
+            return self._bring_unpinned(document, stop)
         path = self.cache.find(document.checksums)
         if path is None:
             with self.cache.bringing(document.checksums) as entry:
@@ -73,6 +78,21 @@ class Bringer:
                 if path is None:
                     return self._from_some_place(document, entry, stop)
         return Brought(document, path, None)
+
+    def _bring_unpinned(self, document: Document, stop: Stop) -> Brought:
+        """``document``, of which nothing says beforehand what it must be: so it is asked for in any case."""
+        try:
+            with self.cache.bringing(document.identity) as entry:
+                brought = self._from_some_place(document, entry, stop)
+        except NowhereError:
+            last = self.cache.given_last(document.url) if self.compared and document.recorded else None
+            if last is None:
+                raise
+            note = without_logins(f"{document.url} could not be had: what it gave last is taken")
+            self.progress.noted(note)
+            return Brought(replace(document, checksums=(last,)), self.cache.path((last,)), None, (note,))
+        self.cache.remember(document.url, *brought.document.checksums)
+        return brought
 
     def _from_some_place(self, document: Document, entry: Entry, stop: Stop) -> Brought:
         failures: list[tuple[Place, FetchError]] = []
@@ -94,7 +114,8 @@ class Bringer:
             )
             for note in notes:
                 self.progress.noted(note)
-            return Brought(document, entry.keep(), received, notes)
+            came = _pinned(document, entry.part)
+            return Brought(came, entry.keep(self.cache.path(came.checksums)), received, notes)
         return self._from_heritage(document, failures, stop)
 
     def _patiently(self, document: Document, place: Place, entry: Entry, stop: Stop) -> int:
@@ -112,11 +133,14 @@ class Bringer:
     def _once(self, document: Document, url: str, entry: Entry, stop: Stop) -> int:
         """Take what is missing of ``document`` from ``url``; the count of bytes that came."""
         verifier = Verifier(document.checksums)
+        validator = entry.validator(url)
         present = entry.read_into(verifier)
-        if present and not verifier.mismatches():
+        if not document.checksums:
+            present = present if validator else 0  # nothing else tells that what comes goes on with it
+        elif present and not verifier.mismatches():
             return 0  # the process ended between the last byte and putting the file in its place
         received = 0
-        with body_of(url, self.http, start=present, validator=entry.validator(url)) as body:
+        with body_of(url, self.http, start=present, validator=validator) as body:
             start = body.start
             _refuse_too_much(body.length or 0, url, entry)
             if start != present or not present:
@@ -168,6 +192,13 @@ class Bringer:
                 self.progress.noted(note)
                 return Brought(document, path, received, (note,))
         raise _nowhere(document, failures, answers, reasons)
+
+
+def _pinned(document: Document, path: Path) -> Document:
+    """``document`` with checksums: that of what came, which is at ``path``, where it had none."""
+    if document.checksums:
+        return document
+    return replace(document, checksums=(Checksum("sha256", sha256_of_file(os.fsencode(path))),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +281,9 @@ def _nowhere(
         )
     elif damaged:
         hint = f"what the mirror {damaged[0]} has under that checksum is damaged: mend it, or try without it"
+    elif not document.checksums:
+        outcome = "could not be had, and without a checksum nothing else can stand in for it"
+        hint = hints_of(errors) or "check the network"
     directory, _, file = document.name.partition("/")
     return NowhereError(
         f"its {f'file {file}' if file else 'source'} {outcome}",

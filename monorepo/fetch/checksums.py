@@ -56,6 +56,16 @@ def parse_checksums(texts: Iterable[str]) -> tuple[Checksum, ...]:
     )
 
 
+GIVEN = "url"
+"""Stands for the algorithm of a checksum where the cache has but the checksum of an archive, by its url."""
+
+
+def given_by(url: str) -> tuple[Checksum, ...]:
+    """What stands for the checksums of what ``url`` gave last."""
+    digest = hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()
+    return (Checksum(GIVEN, digest),)
+
+
 @dataclass(frozen=True, slots=True)
 class Mismatch:
     """A checksum that was listed, and the one that the bytes have."""

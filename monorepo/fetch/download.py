@@ -39,6 +39,7 @@ def fetch(
     progress: Progress,
     *,
     software_heritage: str = "",
+    compared: bool = False,
     threads: int = _THREADS,
     patience: Patience | None = None,
     arrived: Arrived | None = None,
@@ -47,8 +48,10 @@ def fetch(
 
     Each archive is looked for in the cache, then on ``mirrors`` by checksum, then at its url, then on its
     own mirrors; last, where it has an SWHID, at ``software_heritage`` (the base url of such an interface,
-    empty for none). git commits are fetched into bare clones. At most 16 things are fetched at a time, and 8
-    of them from one host. ``arrived`` hears of each source that is complete.
+    empty for none). One that is unverified is asked for at its own urls, whatever the cache has; what these
+    gave last will do as well where its recorded tree is ``compared`` afterwards. git commits are fetched into
+    bare clones. At most 16 things are fetched at a time, and 8 of them from one host. ``arrived`` hears of
+    each source that is complete.
 
     Raises:
         FetchError: something could not be had from any place. Everything else was still tried (and is in the
@@ -58,14 +61,14 @@ def fetch(
     archives = ArchiveCache(cache)
     turns = Turns(_AT_A_TIME, _FROM_ONE_HOST)
     heritage = Heritage(software_heritage, archives, http, patience, progress) if software_heritage else None
-    bringer = Bringer(archives, http, tuple(mirrors), heritage, patience, progress, turns)
+    bringer = Bringer(archives, http, tuple(mirrors), heritage, patience, progress, turns, compared)
     arrivals = Arrivals(sources, arrived or _nobody)
 
     def bring(wanted: Document | LockedSource, stop: Stop) -> Brought | None:
         if isinstance(wanted, Document):
             brought = bringer.bring(wanted, stop)
             progress.finished(wanted.name)
-            arrivals.document(wanted.checksums, brought.path)
+            arrivals.document(wanted, brought.document.checksums, brought.path)
             return brought
         with turns.turn(host_of(wanted.url), stop):
             _bring_commit(wanted, git)

@@ -58,7 +58,7 @@ class Heritage:
             if not holds(entry.part, folder, entry.part.parent):
                 entry.discard()
                 raise FetchError(f"what it unpacks to is not {swhid}", place=url)
-            return entry.keep(), received
+            return entry.keep(path), received
 
     def _archive_url(self, swhid: str, stop: Stop) -> str:
         """Where the archive of ``swhid`` is, once it is made."""

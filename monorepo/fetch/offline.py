@@ -114,20 +114,13 @@ def refuse_missing(
 ) -> None:
     """Raises FetchError with every archive and commit that ``sources`` want and this machine has not.
 
-    ``git`` is one without network; ``mirrors`` and ``software_heritage`` are as
-    `monorepo.fetch.download.fetch` takes them, ``compared`` as `monorepo.fetch.unverified.pin_unverified`.
+    ``git`` is one without network; the others are as `monorepo.fetch.download.fetch` takes them.
     """
     archives = ArchiveCache(cache)
     missing = [
-        Missing(", ".join(document.packages) or document.name, document.url, str(document.checksums[0]))
-        for document in documents_of(source for source in sources if not source.unverified)
-        if not _is_here(document, mirrors, archives, software_heritage)
-    ]
-    missing += [
-        Missing(packages_and(source), source.url, "without a checksum")
-        for source in sources
-        if source.unverified and not _is_file(source.url)
-        if not (compared and source.tree and archives.given_last(source.url))
+        Missing(", ".join(document.packages) or document.name, document.url, _pin(document))
+        for document in documents_of(sources)
+        if not _is_here(document, mirrors, archives, software_heritage, compared=compared)
     ]
     missing += [
         one for one in with_submodules(commits_of(sources), git.submodules) if isinstance(one, Missing)
@@ -141,10 +134,21 @@ def refuse_missing(
         )
 
 
+def _pin(document: Document) -> str:
+    return str(document.checksums[0]) if document.checksums else "without a checksum"
+
+
 def _is_here(
-    document: Document, mirrors: Sequence[str], archives: ArchiveCache, software_heritage: str
+    document: Document,
+    mirrors: Sequence[str],
+    archives: ArchiveCache,
+    software_heritage: str,
+    *,
+    compared: bool,
 ) -> bool:
-    if archives.find(document.checksums) is not None:
+    if document.checksums and archives.find(document.checksums) is not None:
+        return True
+    if compared and document.recorded and archives.given_last(document.url) is not None:
         return True
     folders = map(folder_of, document.swhids) if software_heritage else ()
     if any(archives.path(folder).exists() for folder in folders if folder):

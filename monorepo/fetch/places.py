@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from monorepo.errors import FetchError
-from monorepo.fetch.checksums import Checksum, parse_checksums
+from monorepo.fetch.checksums import Checksum, given_by, parse_checksums
 from monorepo.lock.model import ExtraSource, LockedSource
 
 SWHID_URL = "https://swhid.opam.ocaml.org/"
@@ -29,7 +29,9 @@ ELSEWHERE = "check the network, or add a mirror under [mirrors] in mono.toml"
 class Document:
     """One file to fetch: where it was released, what it must hash to, and which packages want it.
 
-    ``swhids`` are identifiers of what it unpacks to, by which Software Heritage may have that.
+    Without ``checksums``, as the user may allow, nothing says beforehand what it must be; where it is
+    ``recorded``, the tree that it becomes tells afterwards. ``swhids`` are identifiers of what it unpacks to,
+    by which Software Heritage may have that.
     """
 
     name: str
@@ -38,6 +40,12 @@ class Document:
     checksums: tuple[Checksum, ...]
     packages: tuple[str, ...]
     swhids: tuple[str, ...] = ()
+    recorded: bool = False
+
+    @property
+    def identity(self) -> tuple[Checksum, ...]:
+        """What tells it from others: its checksums, or what stands for them where it has none."""
+        return self.checksums or given_by(self.url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +65,15 @@ def documents_of(sources: Iterable[LockedSource]) -> list[Document]:
     """Every archive and extra source of ``sources``, each content once.
 
     Raises:
-        FetchError: a source is pinned by neither checksum nor commit, or by both. One that is unverified is
-            pinned by what `monorepo.fetch.unverified` found.
+        FetchError: a source that is not unverified is pinned by neither checksum nor commit; or one by both.
     """
     found: dict[tuple[Checksum, ...], Document] = {}
     for source in sources:
         refuse_unpinned(source)
         wanted = [] if source.commit else [_archive_of(source)]
         for document in (*wanted, *(_extra_of(source, extra) for extra in source.extra_sources)):
-            same = found.get(document.checksums)
-            found[document.checksums] = _together(same, document) if same else document
+            same = found.get(document.identity)
+            found[document.identity] = _together(same, document) if same else document
     return list(found.values())
 
 
@@ -77,7 +84,8 @@ def _archive_of(source: LockedSource) -> Document:
         tuple(url for url in source.mirrors if not url.startswith(SWHID_URL)),
         parse_checksums(source.checksums),
         source.packages,
-        swhids_of(source),
+        swhids_of(source) if source.checksums else (),
+        bool(source.tree),
     )
 
 
@@ -102,6 +110,7 @@ def _together(first: Document, second: Document) -> Document:
         mirrors=tuple(url for url in urls if url != first.url),
         packages=tuple(dict.fromkeys((*first.packages, *second.packages))),
         swhids=tuple(dict.fromkeys((*first.swhids, *second.swhids))),
+        recorded=first.recorded and second.recorded,
     )
 
 
@@ -112,19 +121,19 @@ def folder_of(swhid: str) -> tuple[Checksum, ...]:
 
 
 def files_of(source: LockedSource) -> list[tuple[Checksum, ...]]:
-    """The checksums of each file that ``source`` is made of: the archive, if any, and extra sources."""
+    """The checksums of each file that ``source``, which is pinned, is made of: archive and extra sources."""
     listed = [] if source.commit else [source.checksums]
     listed += [extra.checksums for extra in source.extra_sources]
     return list(map(parse_checksums, listed))
 
 
 def refuse_unpinned(source: LockedSource) -> None:
-    """Raises FetchError unless exactly one of checksums and commit pins ``source``."""
+    """Raises FetchError unless one of checksums and commit pins ``source``, or the user allows neither."""
     if source.commit and source.checksums:
         raise FetchError(
             "the source is pinned by a commit and by checksums at once", place=packages_and(source)
         )
-    if not source.commit and not source.checksums:
+    if not source.commit and not source.checksums and not source.unverified:
         raise _unpinned(source, source.url)
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from monorepo.adapters.http import HttpClient
 from monorepo.errors import DuniverseError, FetchError
 from monorepo.lock.model import LockedSource
 from monorepo.lock.reader import load_lock
 from monorepo.lock.writer import replace_lock
+from tests.faults.server import FaultyServer, body, ranged
 from tests.monorepo.fetch.sources import lock, pulled, put, tar, vendored
 
 ONE, TWO = (tar({"p-1/a": text}) for text in (b"one", b"two"))
@@ -30,6 +32,7 @@ def project(tmp_path: Path) -> Path:
 def test_it_is_pulled_and_recorded(tmp_path: Path, project: Path) -> None:
     report = pulled(load_lock(project), tmp_path)
     assert (report.made, report.recorded) == (("p",), 1)
+    assert (report.archives, report.downloaded, report.received) == (1, 1, len(ONE))
     assert vendored(project) == {"p/a": b"one"}
     shutil.rmtree(tmp_path / "upstream")
     assert pulled(load_lock(project), tmp_path).made == ()
@@ -88,6 +91,38 @@ def test_what_it_gave_last_stands_in_where_the_tree_is_recorded(tmp_path: Path, 
         with pytest.raises(FetchError, match=r"and mono is offline|without a checksum"):
             pulled(asked, tmp_path, offline=offline, force=True)
     assert vendored(project) == {"p/a": b"one"}
+
+
+@pytest.mark.parametrize("tag", ['"one"', ""], ids=["tag", "nothing"])
+def test_a_cut_is_gone_on_with_only_where_the_server_knows_it_for_the_same(
+    tmp_path: Path, project: Path, server: FaultyServer, http: HttpClient, tag: str
+) -> None:
+    headers = {"ETag": tag} if tag else {}
+    url = server.on("/p", ranged(ONE, kept=len(ONE) // 2, **headers), ranged(ONE, **headers))
+    asked = lock(LockedSource("p", url, ("p",), unverified=True))
+    report = pulled(asked, tmp_path, http)
+    assert [seen.get("If-Range") for seen in server.headers] == [None, tag or None]
+    assert report.received == (len(ONE) - len(ONE) // 2 if tag else len(ONE))
+    assert vendored(project) == {"p/a": b"one"}
+    assert list((tmp_path / "cache/incoming").iterdir()) == []
+
+
+def test_what_is_left_of_another_document_is_not_gone_on_with(
+    tmp_path: Path, project: Path, server: FaultyServer, http: HttpClient
+) -> None:
+    url = server.on("/p", ranged(ONE, kept=len(ONE) // 2, ETag='"one"'), ranged(TWO, ETag='"two"'))
+    pulled(lock(LockedSource("p", url, ("p",), unverified=True)), tmp_path, http)
+    assert vendored(project) == {"p/a": b"two"}
+
+
+def test_two_sources_of_one_url_are_one_question(
+    tmp_path: Path, project: Path, server: FaultyServer, http: HttpClient
+) -> None:
+    url = server.on("/p", body(ONE))
+    sources = [LockedSource(name, url, (name,), unverified=True) for name in ("p", "q")]
+    report = pulled(lock(*sources), tmp_path, http)
+    assert (report.made, report.archives, server.asked) == (("p", "q"), 1, ["/p"])
+    assert vendored(project) == {"p/a": b"one", "q/a": b"one"}
 
 
 def test_every_place_that_failed_is_named(tmp_path: Path, project: Path) -> None:
