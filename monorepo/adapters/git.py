@@ -30,7 +30,7 @@ from monorepo.adapters.git_packs import damage, take_pack, write_pack
 from monorepo.adapters.submodules import is_local, submodules
 from monorepo.cache.names import USED, clone_name
 from monorepo.errors import DuniverseError, RepositoryError, UnavailableError
-from monorepo.fetch.offline import WAYS
+from monorepo.fetch.places import WAYS
 from monorepo.ports import Commit
 from overlays.stores.files import touch
 

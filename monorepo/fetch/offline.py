@@ -11,6 +11,7 @@ from typing import TypeAlias
 from monorepo.errors import FetchError, RepositoryError
 from monorepo.fetch.archives import ArchiveCache
 from monorepo.fetch.places import (
+    WAYS,
     Document,
     documents_of,
     folder_of,
@@ -21,8 +22,6 @@ from monorepo.fetch.places import (
 )
 from monorepo.lock.model import LockedSource
 from monorepo.ports import Git, HttpBody
-
-WAYS = "run it once with the network, or unpack a bundle that mono bundle create made where there is one"
 
 
 class NoHttp:

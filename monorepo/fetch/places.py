@@ -24,6 +24,9 @@ _FOLDER = re.compile(r"swh:1:dir:([0-9a-f]{40})")
 ELSEWHERE = "check the network, or add a mirror under [mirrors] in mono.toml"
 """What to do where no place has a document."""
 
+WAYS = "run it once with the network, or unpack a bundle that mono bundle create made where there is one"
+"""What to do where mono is offline and this machine lacks something."""
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
