@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -52,6 +52,13 @@ def alone_at(path: Path) -> Iterator[None]:
             finally:
                 path.unlink(missing_ok=True)
             return
+
+
+def clear_at(path: Path) -> None:
+    """Remove what `alone_at` left there when it was killed."""
+    with suppress(OSError), path.open("rb") as file:
+        if take_if_free(file.fileno()) and is_at(path, file.fileno()):
+            path.unlink(missing_ok=True)
 
 
 def _how(shared: bool) -> int:

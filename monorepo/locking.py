@@ -20,7 +20,7 @@ from monorepo.ports import Git, Http
 from monorepo.renewal import AS_LOCKED, Renewal
 
 if TYPE_CHECKING:
-    from monorepo.lock.answer import NoAnswerError, OpenProject
+    from monorepo.lock.answer import Answer, NoAnswerError, OpenProject
     from monorepo.lock.keeping import Keeping
     from monorepo.mirage import Unikernel
     from monorepo.project import Project
@@ -75,13 +75,13 @@ def lock_project(
         MonoError: what is asked for is impossible, cannot be read, or has no answer; the old lock stays.
     """
     freshness = Freshness(folder, cache)
+    since = _content(folder)
     before = old_lock(folder, upgrade=renewal.upgrade)
     if before is not None and renewal == AS_LOCKED:
         told = freshness.told()
         if told is not None:
             return LockReport(before, before, False, told)
 
-    from monorepo.lock.writer import save_lock
     from monorepo.manifest import load_manifest
     from monorepo.project import load_project
 
@@ -91,7 +91,7 @@ def lock_project(
     open_project, states = open_for(renewal, project, before, cache=cache, http=http, git=git)
     answer = open_project.lock()
     try:
-        changed = save_lock(answer.lock, folder, answer.files, text=answer.text)
+        lock, changed = _save(answer, folder, since)
     except OSError as error:
         reason = f"cannot be written: {error.strerror or error}"
         raise LockError(reason, FILE, "the old lock, if any, is still there") from error
@@ -99,7 +99,30 @@ def lock_project(
     freshness.note(begun, carried, project.repositories, open_project.stack, answer.notices)
     timeless = map(Timeless, states.timeless if states is not None else ())
     notices = (*timeless, *answer.notices)
-    return LockReport(answer.lock, before, changed, notices, answer.apart, states, manifest.unikernel)
+    return LockReport(lock, before, changed, notices, answer.apart, states, manifest.unikernel)
+
+
+def _save(answer: Answer, folder: Path, since: bytes | None) -> tuple[Lock, bool]:
+    """Write what was locked in place of the text ``since``; the lock as it is then, and whether it changed.
+
+    Raises:
+        LockError: somebody else wrote another lock meanwhile.
+    """
+    from monorepo.lock.trees import text_without_trees, trees_of
+    from monorepo.lock.writer import save_lock, write_lock, writing
+
+    lock, text = answer.lock, answer.text
+    with writing(folder):
+        now = _content(folder)
+        if now != since:
+            asked = text_without_trees(text.encode("utf-8"))
+            if now is None or text_without_trees(now) not in (asked, since and text_without_trees(since)):
+                raise LockError(
+                    "somebody else wrote it while this one was made", FILE, "run mono lock again if need be"
+                )
+            lock = trees_of(load_lock(folder)).put_into(lock)  # which a pull has recorded
+            text = write_lock(lock)
+        return lock, save_lock(lock, folder, answer.files, text=text)
 
 
 def open_for(
@@ -165,6 +188,14 @@ def open_checked(folder: Path, *, cache: Path, http: Http, git: Git) -> tuple[Ch
 def _carried(folder: Path, name: str) -> bytes | None:
     path = folder / FILES_FOLDER / name
     return path.read_bytes() if path.is_file() else None
+
+
+def _content(folder: Path) -> bytes | None:
+    """The bytes of the lock, None where there is none."""
+    try:
+        return (folder / FILE).read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 def old_lock(folder: Path, *, upgrade: bool = False) -> Lock | None:

@@ -15,7 +15,7 @@ from monorepo.lock.format import FILE, REVISION
 from monorepo.lock.model import Lock, LockedSource
 from monorepo.lock.reader import load_lock
 from monorepo.lock.trees import without_trees
-from monorepo.lock.writer import replace_lock
+from monorepo.lock.writer import replace_lock, writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,26 +66,31 @@ def record_trees(lock: Lock, project: Path, trees: Mapping[str, str]) -> Recorde
         return Recorded(
             notes=("the trees in mono.lock are a newer mono's: they were neither compared nor recorded",)
         )
-    path = project / FILE
-    if not any(one.directory in trees for one in unrecorded(lock)) or not path.exists():
+    if not any(one.directory in trees for one in unrecorded(lock)) or not (project / FILE).exists():
         return Recorded()
     try:
-        if tomllib.loads(path.read_text(encoding="utf-8")).get("revision", 0) > REVISION:
-            return Recorded(notes=("mono.lock is a newer mono's: what was pulled is not recorded in it",))
-        now = load_lock(project)
-        if without_trees(now) != without_trees(lock):
-            return Recorded(notes=("mono.lock changed meanwhile: what was pulled is not recorded in it",))
-        # Another pull may have recorded trees while this one waited for it: those stay.
-        missing = {one.directory for one in unrecorded(now) if one.directory in trees}
-        sources = (
-            replace(one, tree=trees[one.directory]) if one.directory in missing else one
-            for one in now.sources
-        )
-        if missing:
-            replace_lock(replace(now, preparation=RULES, sources=tuple(sources)), project)
+        with writing(project):
+            return _recorded(lock, project, trees)
     except (OSError, ValueError, LockError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         return Recorded(notes=(f"what was pulled is not recorded in mono.lock: {why}",))
+
+
+def _recorded(lock: Lock, project: Path, trees: Mapping[str, str]) -> Recorded:
+    """The same, alone among all who write mono.lock."""
+    text = (project / FILE).read_text(encoding="utf-8")
+    if tomllib.loads(text).get("revision", 0) > REVISION:
+        return Recorded(notes=("mono.lock is a newer mono's: what was pulled is not recorded in it",))
+    now = load_lock(project)
+    if without_trees(now) != without_trees(lock):
+        return Recorded(notes=("mono.lock changed meanwhile: what was pulled is not recorded in it",))
+    # Another pull may have recorded trees while this one waited for it: those stay.
+    missing = {one.directory for one in unrecorded(now) if one.directory in trees}
+    sources = (
+        replace(one, tree=trees[one.directory]) if one.directory in missing else one for one in now.sources
+    )
+    if missing:
+        replace_lock(replace(now, preparation=RULES, sources=tuple(sources)), project)
     notes = ("the trees in mono.lock were prepared by older rules: all are recorded anew",)
     return Recorded(len(missing), notes if now.preparation not in (0, RULES) else ())
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from monorepo.lock.model import Lock, LockedSource
 
 _LINES = re.compile(
-    rb'^(?:tree = "sha256:[0-9a-f]{64}"|tree-of = "[0-9a-f]{16}"|preparation = [0-9]+)\r?\n', re.MULTILINE
+    rb'^(?:tree = "sha256:[0-9a-f]{64}"|tree-of = "[0-9a-f]{16}"|preparation = [0-9]+)\n', re.MULTILINE
 )
 
 
@@ -77,5 +77,5 @@ def without_trees(lock: Lock) -> Lock:
 
 
 def text_without_trees(content: bytes) -> bytes:
-    """The same of the text of a lock, as `monorepo.lock.writer` writes it."""
-    return _LINES.sub(b"", content)
+    """The same of the text of a lock, as `monorepo.lock.writer` writes it, whichever way its lines end."""
+    return _LINES.sub(b"", content.replace(b"\r\n", b"\n"))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
+from monorepo.alone import alone_at, clear_at
 from monorepo.errors import LockError
 from monorepo.lock.format import FILE, FILES_FOLDER, FORMAT, REVISION, canonical
 from monorepo.lock.model import (
@@ -27,6 +30,8 @@ HEADER = """\
 
 """
 
+_WRITING = f".{FILE}.writing"
+
 Row: TypeAlias = "dict[str, object]"
 
 
@@ -35,6 +40,18 @@ def write_lock(lock: Lock) -> str:
     import tomli_w
 
     return HEADER + tomli_w.dumps(_document(canonical(lock)), indent=2)
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Alone among all who write the lock in ``folder``, so that what was read is still so when it is written.
+
+    Where nothing can be held, as on a file system that can only be read, nobody can write.
+    """
+    with ExitStack() as held:
+        with suppress(OSError):
+            held.enter_context(alone_at(folder / _WRITING))
+        yield
 
 
 def save_lock(lock: Lock, folder: Path, files: Mapping[str, bytes], *, text: str | None = None) -> bool:
@@ -50,7 +67,7 @@ def save_lock(lock: Lock, folder: Path, files: Mapping[str, bytes], *, text: str
     wanted = {file.sha256 for source in lock.sources for file in source.extra_files}
     files_folder = folder / FILES_FOLDER
     changed = [_keep(files_folder / sha256, files.get(sha256)) for sha256 in sorted(wanted)]
-    changed.append(_replace(folder / FILE, (text or write_lock(lock)).encode("utf-8")))
+    changed.append(_replace_lock(folder / FILE, text or write_lock(lock)))
     if files_folder.is_dir():
         changed.extend(_remove_others(files_folder, wanted))
     return any(changed)
@@ -58,7 +75,7 @@ def save_lock(lock: Lock, folder: Path, files: Mapping[str, bytes], *, text: str
 
 def replace_lock(lock: Lock, folder: Path) -> None:
     """Write mono.lock alone, where what its packages carry has not changed."""
-    _replace(folder / FILE, write_lock(lock).encode("utf-8"))
+    _replace_lock(folder / FILE, write_lock(lock))
 
 
 def _document(lock: Lock) -> Row:
@@ -205,8 +222,15 @@ def _keep(path: Path, content: bytes | None) -> bool:
     return _replace(path, content)
 
 
+def _replace_lock(path: Path, text: str) -> bool:
+    """The same of mono.lock: its lines end as they did, with CRLF where git checks out so."""
+    found = path.read_bytes() if path.is_file() else b""
+    ends = "\r\n" if b"\r\n" in found[: len(HEADER)] else "\n"
+    return _replace(path, text.replace("\n", ends).encode("utf-8"))
+
+
 def _replace(path: Path, content: bytes) -> bool:
-    """Put ``content`` at ``path`` in one step; whether that changed anything."""
+    """Put ``content`` at ``path`` in one step, with the mode that is there; whether that changed anything."""
     if path.is_file() and path.read_bytes() == content:
         return False
     aside = path.with_name(f".{path.name}.{os.getpid()}")
@@ -215,6 +239,8 @@ def _replace(path: Path, content: bytes) -> bool:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if path.is_file():
+            aside.chmod(stat.S_IMODE(path.stat().st_mode))
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
@@ -227,6 +253,7 @@ def clear_aside(folder: Path) -> None:
         number = aside.name.rpartition(".")[2]
         if number.isdecimal() and not _is_alive(int(number)):
             aside.unlink(missing_ok=True)
+    clear_at(folder / _WRITING)
 
 
 def _is_alive(process: int) -> bool:

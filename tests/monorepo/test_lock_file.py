@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
+import subprocess
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +23,7 @@ from monorepo.lock.format import FILE, FILES_FOLDER, canonical
 from monorepo.lock.model import ExtraFile, Kind, Lock
 from monorepo.lock.reader import load_lock, read_lock
 from monorepo.lock.trees import text_without_trees, without_trees
-from monorepo.lock.writer import save_lock, write_lock
+from monorepo.lock.writer import clear_aside, save_lock, write_lock
 from tests.monorepo.locks import lock_of, locks
 
 GOLDEN = Path(__file__).parent / "written" / "mono.lock"
@@ -209,6 +211,37 @@ def test_saving_the_same_lock_touches_nothing(tmp_path: Path) -> None:
     os.utime(tmp_path / FILE, (1, 1))
     assert not save_lock(lock, tmp_path, carried)
     assert (tmp_path / FILE).stat().st_mtime == 1
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o664])
+def test_the_mode_stays(tmp_path: Path, mode: int) -> None:
+    save_lock(lock_of(1), tmp_path, {})
+    (tmp_path / FILE).chmod(mode)
+    assert save_lock(lock_of(2), tmp_path, {})
+    assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == mode
+
+
+def test_lines_that_git_ends_with_crlf_stay_so(tmp_path: Path) -> None:
+    """As in a checkout with core.autocrlf: it is the same lock, and what is written to it looks like it."""
+
+    def crlf(lock: Lock) -> bytes:
+        return write_lock(lock).replace("\n", "\r\n").encode()
+
+    (tmp_path / FILE).write_bytes(crlf(lock_of(1)))
+    assert load_lock(tmp_path) == lock_of(1)
+    assert not save_lock(lock_of(1), tmp_path, {})
+    assert save_lock(lock_of(2), tmp_path, {})
+    assert (tmp_path / FILE).read_bytes() == crlf(lock_of(2))
+    assert text_without_trees(crlf(lock_of(2))) == write_lock(without_trees(lock_of(2))).encode()
+
+
+def test_what_a_killed_writer_left_is_cleared_away(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for name in (str(gone.pid), str(os.getpid()), "writing"):
+        (tmp_path / f".{FILE}.{name}").touch()
+    clear_aside(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f".{FILE}.{os.getpid()}"]
 
 
 def test_a_damaged_carried_file_is_mended(tmp_path: Path) -> None:
