@@ -30,7 +30,9 @@ def is_compressed(file: Path) -> bool:
         return True
     if file.name.endswith(_PLAIN):
         return False
-    raise MonoError("a bundle is named .tar or .tar.gz", str(file))
+    raise MonoError(
+        "a bundle is named .tar or .tar.gz", str(file), f"name it {file.with_suffix('.tar.gz').name}"
+    )
 
 
 def pack_member(commit: str) -> str:

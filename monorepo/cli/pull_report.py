@@ -43,6 +43,7 @@ def pull_row(report: PullReport, seconds: float) -> dict[str, object]:
         "from-cache": report.archives - report.downloaded,
         "received": report.received,
         "recorded": report.recorded,
+        "hidden": {directory: list(names) for directory, names in sorted(report.hidden.items())},
         "seconds": round(seconds, 3),
         "notes": list(report.notes),
     }
