@@ -16,6 +16,7 @@ _COMMANDS = {
     "build": "Lock if need be, pull, write contexts and build.",
     "bundle": "Carry a locked project to where there is no network.",
     "cache": "Look at what is kept, remove what is not used, verify it.",
+    "ci": "Print a workflow that checks, builds and verifies the lock.",
     "contexts": "Write a build context for each target of the lock.",
     "diff": "Tell what changed from one lock to another, and why.",
     "list": "List the packages of the lock.",
