@@ -120,10 +120,11 @@ def _built() -> Sequence[Step]:
 
 
 def _reproduced() -> Sequence[Step]:
+    """The record is put where it is none of the sources: those have no dot before their names."""
     return [
         {
             "uses": "actions/download-artifact@v7",
-            "with": {"name": "${{ matrix.target }}", "path": "recorded"},
+            "with": {"name": "${{ matrix.target }}", "path": ".recorded"},
         },
-        {"run": f"opam exec -- mono-build --verify recorded/build-record.json {_CONTEXT}"},
+        {"run": f"opam exec -- mono-build --verify .recorded/build-record.json {_CONTEXT}"},
     ]
