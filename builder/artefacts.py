@@ -1,17 +1,20 @@
-"""Takes artefacts out of dune's build folder: finds, copies, strips, checks and hashes them."""
+"""Takes artefacts out of dune's build folder: finds, copies, checks, hashes, and strips them if need be."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from builder.context import Check, Companion, Context, Step
 from builder.digest import file_digest
 from builder.errors import ArtefactError, ToolError
 from builder.processes import run
+from builder.rooms import Room
 from builder.toolchain import Installation
 
 _ELF = b"\x7fELF"
@@ -20,11 +23,19 @@ _TRAILER = 12
 _BUILD_ID = ".note.gnu.build-id"
 
 
+Role: TypeAlias = Literal["built", "made", "companion"]
+
+
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """A finished file: its name, place, where below dune's build folder it came from, bytes and hash.
+    """A finished file.
 
-    What a step made of another, or what accompanies it, came from where that did.
+    Args:
+        source: where below dune's build folder it came from; what a step made of another, or what
+            accompanies it, came from where that did.
+        role: whether dune built it, a step made it of what dune built, or it accompanies that.
+        stripped: whether it lost its debug information, as that told where it was built.
+        tells_place: whether it tells that all the same.
     """
 
     name: str
@@ -32,22 +43,19 @@ class Artefact:
     source: str
     size: int
     digest: str
+    role: Role = "built"
+    stripped: bool = False
+    tells_place: bool = False
 
 
 def take_artefacts(
-    context: Context,
-    installation: Installation,
-    project: Path,
-    build_folder: Path,
-    folder: Path,
-    *,
-    stripped: bool,
+    context: Context, installation: Installation, room: Room, folder: Path
 ) -> tuple[Artefact, ...]:
     """Copy every artefact that the context expects into ``folder``, made anew, and check each copy.
 
-    With ``stripped``, debug information and the linker's build id, which tell where a file was built, are
-    removed from executables. Beside each comes what the context's steps make of it, and its companions, some
-    of which are files of ``project``.
+    Where one tells of the room's own paths, debug information and the linker's build id are removed from it:
+    there was a compiler that could not be told to write others. Beside each comes what the context's steps
+    make of it, and its companions, some of which are files of the project.
 
     Raises:
         ArtefactError: a glob matches nothing, two artefacts have one name, or a check or a step fails.
@@ -55,29 +63,33 @@ def take_artefacts(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     environment = {**dict(context.environment), "PATH": installation.search_path}
-    made: list[tuple[Path, Path]] = []
-    sources = {source for glob in context.artefacts for source in _matches(glob, build_folder, context)}
+    made: list[tuple[Path, Path, Role]] = []
+    stripped: set[Path] = set()
+    sources = {source for glob in context.artefacts for source in _matches(glob, room.build_folder, context)}
     for source in sorted(sources):
         path = _new(folder, source.name)
         shutil.copyfile(source, path)
         path.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
-        if stripped:
-            _strip(path, installation.strip, environment)
+        if _tells(path, room.own_paths) and _strip(path, installation.strip, environment):
+            stripped.add(path)
         for check in context.checks:
             _ask(check, path, environment)
-        made.append((path, source))
-    for path, source in tuple(made):
-        made += [(_take(step, path, environment), source) for step in context.steps]
-        made += [(_accompany(companion, path, project), source) for companion in context.companions]
+        made.append((path, source, "built"))
+    for path, source, _ in tuple(made):
+        made += [(_take(step, path, environment), source, "made") for step in context.steps]
+        made += [(_accompany(each, path, room.project), source, "companion") for each in context.companions]
     return tuple(
         Artefact(
-            path.name,
-            path,
-            source.relative_to(build_folder).as_posix(),
-            path.stat().st_size,
-            file_digest(path),
+            name=path.name,
+            path=path,
+            source=source.relative_to(room.build_folder).as_posix(),
+            size=path.stat().st_size,
+            digest=file_digest(path),
+            role=role,
+            stripped=path in stripped,
+            tells_place=_tells(path, room.own_paths),
         )
-        for path, source in sorted(made)
+        for path, source, role in sorted(made)
     )
 
 
@@ -116,16 +128,30 @@ def _is_own(path: Path, build_folder: Path, context: Context) -> bool:
     return not lists or any(ending in file.read_text(encoding="utf-8") for file in lists)
 
 
-def _strip(path: Path, strip: str | None, environment: Mapping[str, str]) -> None:
-    """Strip a native executable; bytecode stands behind its end, where strip would cut it off."""
+def _tells(path: Path, places: Sequence[str]) -> bool:
+    """Whether one of ``places`` is written in a file, be it in a compressed section."""
+    if not places:
+        return False
+    from builder.elf import compressed_contents
+
+    contents = (path.read_bytes(), *compressed_contents(path))
+    return any(os.fsencode(place) in content for place in places for content in contents)
+
+
+def _strip(path: Path, strip: str | None, environment: Mapping[str, str]) -> bool:
+    """Strip a native executable, and say so; bytecode stands behind its end, where strip would cut it off."""
     with path.open("rb") as file:
         start = file.read(len(_ELF))
         file.seek(max(0, path.stat().st_size - _TRAILER))
         is_native = start == _ELF and not file.read().startswith(_BYTECODE)
     if not is_native:
-        return
+        return False
     if strip is None:
-        raise ToolError("is not on PATH, and without a sandbox artefacts must be stripped", place="strip")
+        raise ToolError(
+            "is not on PATH, and what was built tells where it was built",
+            place="strip",
+            hint="install binutils",
+        )
     command = (strip, "--strip-debug", f"--remove-section={_BUILD_ID}", str(path))
     completed = run(command, folder=path.parent, environment=environment)
     if completed.status != 0:
@@ -134,6 +160,7 @@ def _strip(path: Path, strip: str | None, environment: Mapping[str, str]) -> Non
             place=path.name,
             details=tuple(completed.output.splitlines()[:3]),
         )
+    return True
 
 
 def _ask(check: Check, path: Path, environment: Mapping[str, str]) -> None:

@@ -148,6 +148,16 @@ def _used(need: Need, versions: Mapping[str, str]) -> Iterator[str]:
                 yield from _used(part, versions)
 
 
+def named_in(need: Need) -> Iterator[str]:
+    """Every package that a need names."""
+    match need:
+        case {"package": str(name)}:
+            yield name
+        case {"all": list(parts)} | {"any": list(parts)}:
+            for part in parts:
+                yield from named_in(part)
+
+
 def _admits(bound: object, version: str) -> bool:
     match bound:
         case None:

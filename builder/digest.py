@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from builder.errors import InputsError
@@ -29,7 +29,7 @@ def tree_digest(folder: Path) -> str:
     Raises:
         InputsError: the folder cannot be read, or holds something that is neither file, folder nor link.
     """
-    return _digest(folder, deep=True)
+    return bytes_digest(tree_listing(folder))
 
 
 def tree_listing(folder: Path) -> bytes:
@@ -38,18 +38,13 @@ def tree_listing(folder: Path) -> bytes:
     Raises:
         InputsError: as `tree_digest` does.
     """
-    return _listing(folder, deep=True)
+    return listing_of(folder_entries(folder))
 
 
 def listing_of(entries: Iterable[tuple[bytes, bytes, str]]) -> bytes:
     """The listing of a folder that holds these: path, kind and sha256 of each, in any order."""
     rows = (b"%s %s %s\0" % (kind, sha256.encode("ascii"), path) for path, kind, sha256 in sorted(entries))
     return b"".join(rows)
-
-
-def files_digest(folder: Path) -> str:
-    """As `tree_digest`, of the files and links right in ``folder`` alone, without its folders."""
-    return _digest(folder, deep=False)
 
 
 def file_digest(path: Path) -> str:
@@ -60,37 +55,6 @@ def file_digest(path: Path) -> str:
 def bytes_digest(content: bytes) -> str:
     """The digest of ``content``, as ``sha256:`` and 64 hex digits."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
-def _digest(folder: Path, *, deep: bool) -> str:
-    return bytes_digest(_listing(folder, deep))
-
-
-def _listing(folder: Path, deep: bool) -> bytes:
-    try:
-        return listing_of(_entries(os.fsencode(folder), b"", deep))
-    except OSError as error:
-        place = error.filename or folder
-        raise InputsError(f"cannot be read ({error.strerror})", place=os.fsdecode(place)) from error
-
-
-def _entries(folder: bytes, prefix: bytes, deep: bool) -> Iterator[tuple[bytes, bytes, str]]:
-    """Path below the top, kind and sha256 of every file and link in ``folder``, in no order."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            path = prefix + entry.name
-            if entry.is_symlink():
-                yield path, b"l", sha256_of_link(entry.path)
-            elif entry.is_dir():
-                if deep:
-                    yield from _entries(entry.path, path + b"/", deep)
-            elif entry.is_file():
-                executable = entry.stat().st_mode & stat.S_IXUSR
-                yield path, b"x" if executable else b"f", sha256_of_file(entry.path)
-            else:
-                raise InputsError(
-                    "is neither a file, a folder nor a symbolic link", place=os.fsdecode(entry.path)
-                )
 
 
 def sha256_of_link(path: bytes) -> str:
@@ -108,3 +72,38 @@ def sha256_of_file(path: bytes) -> str:
     finally:
         os.close(descriptor)
     return total.hexdigest()
+
+
+def folder_entries(
+    folder: Path, *, deep: bool = True, sha256: Callable[[bytes], str] = sha256_of_file
+) -> Iterator[tuple[bytes, bytes, str]]:
+    """Path, kind and sha256 of every file and link in ``folder``, if ``deep`` below it, in no order.
+
+    Raises:
+        InputsError: the folder cannot be read, or holds something that is neither file, folder nor link.
+    """
+    try:
+        yield from _entries(os.fsencode(folder), b"", deep, sha256)
+    except OSError as error:
+        place = error.filename or folder
+        raise InputsError(f"cannot be read ({error.strerror})", place=os.fsdecode(place)) from error
+
+
+def _entries(
+    folder: bytes, prefix: bytes, deep: bool, sha256: Callable[[bytes], str]
+) -> Iterator[tuple[bytes, bytes, str]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path = prefix + entry.name
+            if entry.is_symlink():
+                yield path, b"l", sha256_of_link(entry.path)
+            elif entry.is_dir():
+                if deep:
+                    yield from _entries(entry.path, path + b"/", deep, sha256)
+            elif entry.is_file():
+                executable = entry.stat().st_mode & stat.S_IXUSR
+                yield path, b"x" if executable else b"f", sha256(entry.path)
+            else:
+                raise InputsError(
+                    "is neither a file, a folder nor a symbolic link", place=os.fsdecode(entry.path)
+                )

@@ -6,6 +6,7 @@ BuilderError
 ├── ToolError              a program is missing, or is another than the context asks for
 ├── DuneError              dune failed
 ├── ArtefactError          an artefact is missing, or a check on it fails
+├── RecordError            a build record cannot be read, or is not of this context
 └── ReproducibilityError   two builds of one context differ
 """
 
@@ -54,6 +55,10 @@ class DuneError(BuilderError):
 
 class ArtefactError(BuilderError):
     code = "artefact"
+
+
+class RecordError(BuilderError):
+    code = "record"
 
 
 class ReproducibilityError(BuilderError):

@@ -1,19 +1,23 @@
-"""Verifies that the sources are those that a context was made for, copies them, hashes the project's own."""
+"""Verifies that sources are those that a context was made for, copies them, and hashes the project's own."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
+from collections.abc import Set
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from builder.context import Context
 from builder.digest import file_digest, tree_digest
 from builder.errors import InputsError
 
 _PULL = "restore it with mono pull, or make it part of the build with mono contexts"
-_NOT_COPIED = shutil.ignore_patterns("_build", "_opam", "_work", ".git", ".hg")
+_NOT_COPIED = frozenset({"_build", "_opam", "_work", ".git", ".hg"})
 _LOCK = "write the contexts anew with mono contexts"
+
+Algorithm: TypeAlias = Literal["sha256", "monoTree", "monoFiles"]
+"""What a digest is of: a file's bytes, a folder, the files right in a folder (`builder.digest`)."""
 
 
 def verify_inputs(context: Context, project: Path) -> None:
@@ -36,32 +40,50 @@ def verify_inputs(context: Context, project: Path) -> None:
         _refuse_strays(context, project, folder)
 
 
-def copy_sources(context: Context, project: Path, copy: Path) -> None:
-    """Lay out in ``copy``, which is absent, the project as the context wants dune to see it."""
+def copy_sources(
+    context: Context, project: Path, copy: Path, *, backwards: bool = False, vendored: bool = True
+) -> None:
+    """Lay out in ``copy``, which is absent, the project as the context wants dune to see it.
+
+    Args:
+        backwards: whether what is in a folder is made in the opposite order.
+        vendored: whether dune is to know what of it is vendored; otherwise all of it is the project's own.
+    """
     hidden = {project / path for path in context.inputs.hidden}
-
-    def left_out(folder: str, names: list[str]) -> set[str]:
-        return {*_NOT_COPIED(folder, names), *(name for name in names if Path(folder, name) in hidden)}
-
-    shutil.copytree(project, copy, symlinks=True, ignore=left_out)
+    if not vendored:
+        hidden |= {project / folder / "dune" for folder in context.inputs.closed}
+    _copy(project, copy, hidden, backwards)
     for place, path in context.inputs.moved:
         (copy / path).rename(copy / place)
 
 
-def project_digest(context: Context, project: Path) -> str:
-    """The digest of the project's own sources: all but closed folders, contexts and what dune ignores.
-
-    It is sha256 over ``NAME DIGEST NUL`` for each entry at the top, sorted by name as bytes; names that begin
-    with a dot or an underscore are left out.
-    """
-    apart = {*context.inputs.closed, Path(context.dune.workspace).parts[0]}
-    total = hashlib.sha256()
-    for entry in sorted(project.iterdir(), key=lambda entry: os.fsencode(entry.name)):
-        if entry.name in apart or entry.name.startswith((".", "_")):
+def _copy(folder: Path, copy: Path, hidden: Set[Path], backwards: bool) -> None:
+    copy.mkdir(parents=True)
+    for name in sorted(os.listdir(folder), reverse=backwards):  # noqa: PTH208 # names alone
+        source = folder / name
+        if name in _NOT_COPIED or source in hidden:
             continue
-        digest = tree_digest(entry) if entry.is_dir() else file_digest(entry)
-        total.update(b"%s %s\0" % (os.fsencode(entry.name), digest.encode("ascii")))
-    return f"sha256:{total.hexdigest()}"
+        if source.is_dir() and not source.is_symlink():
+            _copy(source, copy / name, hidden, backwards)
+        else:
+            shutil.copy2(source, copy / name, follow_symlinks=False)
+    shutil.copystat(folder, copy)
+
+
+def own_sources(context: Context, project: Path) -> tuple[tuple[str, str, Algorithm], ...]:
+    """The project's own sources: what is at its top but inputs, closed folders, contexts and what dune ignores.
+
+    Of each its name, its digest, and the algorithm of that. Names that begin with a dot or an underscore
+    are left out.
+    """
+    apart = {*dict(context.inputs.files), *context.inputs.closed, Path(context.dune.workspace).parts[0]}
+    return tuple(
+        (entry.name, tree_digest(entry), "monoTree")
+        if entry.is_dir()
+        else (entry.name, file_digest(entry), "sha256")
+        for entry in sorted(project.iterdir(), key=lambda entry: os.fsencode(entry.name))
+        if entry.name not in apart and not entry.name.startswith((".", "_"))
+    )
 
 
 def _is_closed(context: Context, path: str) -> bool:

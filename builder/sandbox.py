@@ -1,68 +1,26 @@
-"""Where a build takes place: in a sandbox of bubblewrap, or plainly on the machine.
+"""A room in a sandbox of bubblewrap.
 
-In the sandbox sources, build folder and home have the places that the context names, sources cannot be
-written, and there is no network; so neither the place of the project nor anything around it gets
-into an artefact.
+In it sources, build folder and home have the places that the context names, nothing but the build folder
+stays of what is written, there is no network, and user and machine have fixed names; so neither the place of
+the project nor anything around it gets into an artefact. People's own folders are not to be seen.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from builder.context import Context, Sandbox
 from builder.errors import ToolError
-from builder.processes import UMASK, Completed, run
+from builder.processes import run
+from builder.rooms import TEMPORARY, Conditions, Person, Room, made, room_environment
 from builder.toolchain import Installation
 
 Wish: TypeAlias = Literal["auto", "require", "off"]
 
-_NOT_SHOWN = frozenset({"dev", "lost+found", "proc", "run", "sys", "tmp"})
-_TEMPORARY = "/tmp"
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """What may differ from one build to the next without any artefact differing.
-
-    ``jobs`` None leaves their number to dune; ``timezone`` None leaves it as the context says; ``home`` is
-    the last part of HOME's path.
-    """
-
-    jobs: int | None = None
-    umask: int = UMASK
-    timezone: str | None = None
-    home: str = "home"
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """A place to build in.
-
-    Args:
-        project: the sources, as the machine sees them.
-        build_folder: dune's build folder, as the machine sees it.
-        build_folder_inside: the same, as a command that runs in the room sees it.
-        entrance: the command that leads into the sandbox; empty where there is none.
-        environment: all that a command in the room gets to know.
-        umask: of every file that it makes.
-    """
-
-    project: Path
-    build_folder: Path
-    build_folder_inside: str
-    entrance: tuple[str, ...]
-    environment: Mapping[str, str]
-    umask: int
-
-    def run(self, *arguments: str) -> Completed:
-        """Run a command in the project's folder."""
-        return run(
-            (*self.entrance, *arguments), folder=self.project, environment=self.environment, umask=self.umask
-        )
+_NOT_SHOWN = frozenset({"dev", "home", "lost+found", "proc", "root", "run", "sys", "tmp"})
 
 
 def find_bubblewrap(wish: Wish, context: Context, environment: Mapping[str, str]) -> str | None:
@@ -77,7 +35,7 @@ def find_bubblewrap(wish: Wish, context: Context, environment: Mapping[str, str]
     trial = (
         None
         if path is None
-        else run((path, *_isolation(context.sandbox), "true"), folder=Path("/"), environment={})
+        else run((path, *_isolation(context.sandbox, Conditions()), "true"), folder=Path("/"), environment={})
     )
     if trial is not None and trial.status == 0:
         return path
@@ -101,57 +59,25 @@ def sandboxed_room(
     conditions: Conditions,
 ) -> Room:
     """A room in a sandbox; ``work`` is where its build folder is kept."""
-    build = _made(work / "dune")
+    build = made(work / "dune")
     places = context.sandbox
-    home = _home(places.home, conditions)
+    home = str(Path(places.home).with_name(conditions.home))
     entrance = (
         bubblewrap,
-        *_isolation(places),
+        *_isolation(places, conditions),
         *_tools_not_shown(installation),
-        *("--dir", home),
+        *_identity(conditions.person, home, made(work / "identity")),
+        *("--tmpfs", home),
         *("--ro-bind", str(project), places.sources),
         *("--bind", str(build), places.build),
-        *("--chdir", places.sources),
+        *("--remount-ro", "/", "--chdir", places.sources),
         "--",
     )
-    environment = _environment(context, installation, home, _TEMPORARY, conditions)
+    environment = room_environment(context, installation, home, TEMPORARY, conditions)
     return Room(project, build, places.build, entrance, environment, conditions.umask)
 
 
-def plain_room(
-    context: Context, installation: Installation, project: Path, work: Path, conditions: Conditions
-) -> Room:
-    """A room on the machine itself; ``work`` is where its build folder, HOME and TMPDIR are kept."""
-    build = _made(work / "dune")
-    home = _home(str(work / "home"), conditions)
-    temporary = str(work / "temporary")
-    for folder in (home, temporary):
-        shutil.rmtree(folder, ignore_errors=True)
-        _made(Path(folder))
-    environment = _environment(context, installation, home, temporary, conditions)
-    return Room(project, build, str(build), (), environment, conditions.umask)
-
-
-def _environment(
-    context: Context, installation: Installation, home: str, temporary: str, conditions: Conditions
-) -> dict[str, str]:
-    """Nothing of the caller's environment but the way to the tools."""
-    own = {"HOME": home, "PATH": installation.search_path, "TMPDIR": temporary}
-    if conditions.timezone is not None:
-        own["TZ"] = conditions.timezone
-    return {**dict(context.environment), **own}
-
-
-def _home(usual: str, conditions: Conditions) -> str:
-    return str(Path(usual).with_name(conditions.home))
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _isolation(places: Sandbox) -> list[str]:
+def _isolation(places: Sandbox, conditions: Conditions) -> list[str]:
     """bubblewrap's arguments for a machine that can be read but neither written nor left.
 
     The root is a fresh one into which the machine's folders are bound one by one, so that the context's own
@@ -166,17 +92,32 @@ def _isolation(places: Sandbox) -> list[str]:
             binds += ["--symlink", str(entry.readlink()), str(entry)]
         elif entry.is_dir():
             binds += ["--ro-bind-try", str(entry), str(entry)]
+    number = str(conditions.person.number)
     return [
         *("--die-with-parent", "--new-session"),
-        *("--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", "mono"),
+        *("--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-cgroup-try"),
+        *("--unshare-user", "--uid", number, "--gid", number),
+        *("--unshare-uts", "--hostname", conditions.host),
         *binds,
-        *("--proc", "/proc", "--dev", "/dev", "--tmpfs", _TEMPORARY),
+        *("--proc", "/proc", "--dev", "/dev", "--tmpfs", TEMPORARY),
     ]
+
+
+def _identity(person: Person, home: str, folder: Path) -> Iterator[str]:
+    """bubblewrap's arguments by which that person, and nobody else, is who builds."""
+    for name, line in (
+        ("passwd", f"{person.name}:x:{person.number}:{person.number}::{home}:/bin/sh"),
+        ("group", f"{person.name}:x:{person.number}:"),
+    ):
+        if Path("/etc", name).is_file():
+            (folder / name).write_text(f"{line}\n", encoding="utf-8")
+            yield from ("--ro-bind", str(folder / name), f"/etc/{name}")
 
 
 def _tools_not_shown(installation: Installation) -> Iterator[str]:
     """bubblewrap's arguments that show the tools which are installed in folders that it does not show."""
     folders = {Path(folder) for folder, _ in installation.libraries}
+    folders |= {Path(path).parent for path, _ in installation.files}
     for tool in installation.tools:
         folders |= {Path(tool.path).parent, Path(tool.path).resolve().parent}
     for folder in sorted(folders):

@@ -6,20 +6,24 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from builder.build import WORK, Built, Wishes, alone_in, build_once, prepare, publish
+from builder.building import Built, build_once
 from builder.difference import require_identical
 from builder.inputs import copy_sources
+from builder.preparation import Prepared, Wishes, alone_in, prepare
+from builder.publishing import publish
 from builder.record import Record
-from builder.sandbox import Conditions
+from builder.rooms import Conditions
+from builder.variations import disordered, other_conditions
 
-_SECOND = Conditions(jobs=1, umask=0o077, timezone="Asia/Kathmandu", home="another-home")
+DIFFERING = "differing"
 
 
 def build_twice(folder: Path, wishes: Wishes) -> Record:
     """Build the context in ``folder`` from two copies of its project, in folders of different depth.
 
-    Everything is built anew, and the second time with another number of jobs, umask, time zone and HOME. The
-    artefacts of the first build are published if those of the second are the same.
+    Everything is built anew, and the second time under `builder.variations.other_conditions` and with the
+    files of each folder in the opposite order. The artefacts of the first build are published if those of the
+    second are the same.
 
     Raises:
         ReproducibilityError: an artefact is not the same in both; it names the first difference.
@@ -27,14 +31,19 @@ def build_twice(folder: Path, wishes: Wishes) -> Record:
     """
     with alone_in(folder), TemporaryDirectory(prefix="mono-build-") as temporary:
         prepared = prepare(folder, wishes)
-
-        def build_in(place: str, conditions: Conditions) -> Built:
-            copy = Path(temporary, place, prepared.project.name or "project")
-            copy_sources(prepared.context, prepared.project, copy)
-            log = prepared.folder / WORK / f"log.{Path(place).parts[0]}"
-            return build_once(prepared, copy, copy.with_name("work"), log, conditions, wishes.report)
-
-        first = build_in("first", Conditions(jobs=wishes.jobs or max(2, os.cpu_count() or 1)))
-        second = build_in("second/is/deeper", _SECOND)
-        require_identical(first.artefacts, second.artefacts, wishes.environment)
+        jobs = wishes.jobs or max(2, os.cpu_count() or 1)
+        first = build_in(prepared, Path(temporary, "first"), Conditions(jobs=jobs))
+        conditions = other_conditions(wishes.environment, in_sandbox=prepared.bubblewrap is not None)
+        with disordered(Path(temporary, "second"), wishes.environment) as place:
+            second = build_in(prepared, place / "is" / "deeper", conditions, backwards=True)
+            keep = prepared.work / DIFFERING
+            require_identical(first.artefacts, second.artefacts, keep, wishes.environment)
         return publish(prepared, first, reproduced=True)
+
+
+def build_in(prepared: Prepared, place: Path, conditions: Conditions, *, backwards: bool = False) -> Built:
+    """Build a copy of the project in the folder ``place``, all of it anew."""
+    copy = place / (prepared.project.name or "project")
+    copy_sources(prepared.context, prepared.project, copy, backwards=backwards)
+    log = prepared.work / f"log.{'second' if backwards else 'first'}"
+    return build_once(prepared, copy, place / "work", log, conditions)

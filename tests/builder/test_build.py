@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.build import Wishes, alone_in, build
+from builder.build import build
 from builder.certificate import Package
 from builder.context import Check
 from builder.digest import file_digest, tree_digest
@@ -25,9 +26,11 @@ from builder.errors import (
     ReproducibilityError,
     ToolError,
 )
+from builder.preparation import Wishes, alone_in
 from builder.processes import run
 from builder.sandbox import Wish
 from builder.twice import build_twice
+from builder.variations import other_conditions
 from tests.builder.projects import (
     expecting,
     make_context,
@@ -36,6 +39,7 @@ from tests.builder.projects import (
     write_project,
     write_script,
 )
+from tests.builder.test_record import require_published_shape
 from tests.builder.toolchains import install_library, make_toolchain
 
 pytestmark = pytest.mark.ocaml
@@ -72,21 +76,36 @@ def test_builds_and_records(sandbox: Wish, tmp_path: Path) -> None:
     program = folder / "artefacts" / "hello"
     assert subprocess.check_output([program], text=True) == RUN
     document = json.loads((folder / "build-record.json").read_text(encoding="utf-8"))
-    assert document["artefacts"] == [
-        {
-            "name": "hello",
-            "built": "install/default/bin/hello",
-            "size": program.stat().st_size,
-            "digest": file_digest(program),
-        }
-    ]
-    assert document["inputs"]["context"] == file_digest(folder / "context.json")
-    assert document["inputs"]["files"]["mono.lock"] == file_digest(tmp_path / "mono.lock")
-    assert document["sandbox"] == ("none" if sandbox == "off" else "bubblewrap")
-    assert document["stripped"] is (sandbox == "off")
-    assert document["reproduced"] is None
-    assert {tool["name"] for tool in document["toolchain"]["tools"]} >= {"dune", "ocamlopt"}
-    assert list(document["durations"]) == ["inputs", "toolchain", "dune", "artefacts"]
+    [subject] = document["subject"]
+    assert subject["name"] == "hello"
+    assert subject["digest"]["sha256"] == file_digest(program)[7:]
+    told = {"role": "built", "source": "install/default/bin/hello", "size": program.stat().st_size}
+    assert subject["annotations"] == {**told, "stripped": False, "tellsPlace": False}
+    definition, details = document["predicate"]["buildDefinition"], document["predicate"]["runDetails"]
+    used = {
+        (each["annotations"]["kind"], each["name"]): each["digest"]
+        for each in definition["resolvedDependencies"]
+    }
+    for kind, name in (
+        ("context", "contexts/host/context.json"),
+        ("input", "mono.lock"),
+        ("project", "hello.opam"),
+    ):
+        assert used[kind, name]["sha256"] == file_digest(tmp_path / name)[7:]
+    assert used["input", "duniverse/greet"]["monoTree"] == tree_digest(tmp_path / "duniverse/greet")[7:]
+    assert {("tool", "dune"), ("tool", "ocamlopt")} < used.keys()
+    manner = (
+        {"sandbox": "none", "paths": "mapped"}
+        if sandbox == "off"
+        else {"sandbox": "bubblewrap", "paths": "fixed"}
+    )
+    assert definition["internalParameters"] == manner
+    assert details["builder"]["id"].endswith("plain" if sandbox == "off" else "sandboxed")
+    assert list(details["metadata"]["mono_durations"]) == ["inputs", "toolchain", "dune", "artefacts"]
+    assert "mono_reproduced" not in details["metadata"]
+    [bom] = details["byproducts"]
+    assert bom["digest"]["sha256"] == file_digest(folder / bom["name"])[7:]
+    require_published_shape(document)
     assert record.artefacts[0].digest == file_digest(program)
 
 
@@ -102,6 +121,7 @@ def test_leaves_the_sources_alone(sandbox: Wish, tmp_path: Path) -> None:
         "build-record.json",
         "context.json",
         "dune-workspace",
+        "sbom",
     ]
 
 
@@ -110,42 +130,109 @@ def test_twice_is_identical_and_the_same_as_once(sandbox: Wish, tmp_path: Path) 
     folder = write_project(tmp_path)
     once = build(folder, wishes(sandbox))
     twice = build_twice(folder, wishes(sandbox))
-    assert twice.reproduced is True
     assert [artefact.digest for artefact in twice.artefacts] == [
         artefact.digest for artefact in once.artefacts
     ]
     assert subprocess.check_output([folder / "artefacts" / "hello"], text=True) == RUN
-    assert json.loads((folder / "build-record.json").read_text(encoding="utf-8"))["reproduced"] is True
+    document = json.loads((folder / "build-record.json").read_text(encoding="utf-8"))
+    assert document["predicate"]["runDetails"]["metadata"]["mono_reproduced"] is True
 
 
-def test_without_sandbox_or_strip_the_place_would_show(tmp_path: Path) -> None:
-    """What stripping is for: the place of the build is in what dune built, and not in the artefact."""
+@pytest.mark.sandbox
+def test_without_a_sandbox_it_is_the_same_as_in_one(tmp_path: Path) -> None:
+    """Compilers are told to write the places of a sandbox; debug information stays."""
     folder = write_project(tmp_path)
-    build(folder, wishes("off"))
+    digests = {build(folder, wishes(sandbox)).artefacts[0].digest for sandbox in ("off", "require")}
+    assert len(digests) == 1
+    sections = subprocess.check_output(["readelf", "--sections", folder / "artefacts" / "hello"], text=True)
+    assert ".debug_info" in sections
+
+
+@pytest.fixture
+def unreachable_compiler(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of tools in which OCaml calls its C compiler by a path, past all that is first on PATH."""
+    folder = tmp_path_factory.mktemp("tools")
+    configuration = subprocess.check_output(["ocamlc", "-config"], text=True)
+    [compiler] = [line.split()[1] for line in configuration.splitlines() if line.startswith("c_compiler:")]
+    path = shutil.which(compiler)
+    for name in ("ocaml", "ocamlc", "ocamldep", "ocamlmklib", "ocamlopt"):
+        call = f'{shutil.which(name)} "$@"'
+        asked = f'[ "$1" = -config ] && {{ {call} | sed "s|: {compiler}|: {path}|"; exit; }}'
+        write_script(folder, name, f"{asked}\nexec {call}")
+    return folder
+
+
+def test_where_a_compiler_cannot_be_told_artefacts_are_stripped(
+    unreachable_compiler: Path, tmp_path: Path
+) -> None:
+    folder = write_project(tmp_path)
+    build(folder, wishes("off", PATH=f"{unreachable_compiler}:{os.environ['PATH']}"))
     place = os.fsencode(tmp_path)
     assert place in (folder / "_work/dune/install/default/bin/hello").read_bytes()
     assert place not in (folder / "artefacts" / "hello").read_bytes()
+    [subject] = json.loads((folder / "build-record.json").read_text(encoding="utf-8"))["subject"]
+    assert (subject["annotations"]["stripped"], subject["annotations"]["tellsPlace"]) == (True, False)
+
+
+def test_what_tells_its_place_all_the_same_says_so(tmp_path: Path) -> None:
+    folder = write_project(tmp_path, _project_that_says("pwd"))
+    [artefact] = build(folder, wishes("off")).artefacts
+    assert artefact.tells_place
+    [subject] = json.loads((folder / "build-record.json").read_text(encoding="utf-8"))["subject"]
+    assert subject["annotations"]["tellsPlace"] is True
 
 
 LEAKS = {
     "the time": "date +%N",
     "chance": "od -An -N8 -tx8 /dev/urandom",
     "the time zone": "date -d @0 +%H:%M",
+    "the locale": "echo $LC_ALL",
     "HOME": "echo $HOME",
     "the umask": "umask",
 }
 """What a project must not build in, as shell commands."""
 
+OF_THE_MACHINE = {
+    "the user's name": "whoami",
+    "the user's number": "id -u",
+    "the name of the host": "uname -n",
+}
+"""The same, where anybody may make namespaces."""
+
 
 @pytest.mark.long
 @pytest.mark.parametrize("sandbox", SANDBOXES)
-@pytest.mark.parametrize("leak", LEAKS)
+@pytest.mark.parametrize("leak", [*LEAKS, *OF_THE_MACHINE])
 def test_twice_finds(leak: str, sandbox: Wish, tmp_path: Path) -> None:
-    folder = write_project(tmp_path, {"bin/text": "", **_project_that_says(LEAKS[leak])})
+    if leak in OF_THE_MACHINE and not other_conditions(os.environ, in_sandbox=False).entrance:
+        pytest.skip("this machine lets nobody make namespaces")
+    command = (LEAKS | OF_THE_MACHINE)[leak]
+    folder = write_project(tmp_path, _project_that_says(command))
     error = failing(folder, ReproducibilityError, sandbox, twice=True)
     assert error.place == "hello"
-    assert "first at byte" in error.reason
+    assert "first in section" in error.reason
     assert not (folder / "build-record.json").exists()
+    programs = [folder / "_work/differing" / build / "hello" for build in ("first", "second")]
+    said = [subprocess.check_output([program], text=True) for program in programs]
+    assert said[0] != said[1]
+
+
+@pytest.mark.long
+@pytest.mark.skipif(shutil.which("disorderfs") is None, reason="needs disorderfs")
+@pytest.mark.parametrize("sandbox", SANDBOXES)
+def test_twice_finds_the_order_of_files(sandbox: Wish, tmp_path: Path) -> None:
+    folder = write_project(tmp_path, _project_that_says("ls -f | tr -d \\\\n"))
+    assert failing(folder, ReproducibilityError, sandbox, twice=True).place == "hello"
+
+
+def test_the_first_difference_is_told_as_what_it_is(tmp_path: Path) -> None:
+    """The string that differs and the value of the program in which it is, not the first byte."""
+    folder = write_project(tmp_path, _project_that_says("echo this is $HOME"))
+    error = failing(folder, ReproducibilityError, twice=True)
+    assert re.fullmatch(r"the two builds differ, first in section \.data, at caml\w*Answer\w*", error.reason)
+    first, second = (line.split(maxsplit=1)[1] for line in error.details[2:4])
+    assert first.startswith("this is /") and first.endswith("/home")
+    assert second.startswith("this is /") and second.endswith("/another-home")
 
 
 def test_twice_finds_the_place_of_the_build(tmp_path: Path) -> None:
@@ -303,29 +390,38 @@ def test_the_callers_environment_does_not_get_in(tmp_path: Path) -> None:
 
 @pytest.mark.sandbox
 def test_the_sandbox_has_no_network_and_cannot_write_sources(tmp_path: Path) -> None:
-    command = (
-        "cat /proc/net/dev | grep -c : ; touch /mono/sources/x 2>/dev/null && echo written ; ls /tmp | wc -l"
+    places = ("/mono/sources", "/mono", "/", "/usr", "/etc", "/var/tmp")
+    command = "; ".join(
+        [
+            "grep -c : /proc/net/dev",
+            *(f"touch {place}/x 2>/dev/null && echo written" for place in places),
+            "whoami; id -u; uname -n; ls -d /tmp/* /home/* /root/* 2>/dev/null | wc -l",
+        ]
     )
     folder = write_project(tmp_path, _project_that_says(command))
     build(folder, wishes("require"))
     said = subprocess.check_output([folder / "artefacts" / "hello"], text=True).splitlines()
     assert said[0] == "hello, 1"  # the loopback alone
-    assert "written" not in said
+    assert said[1:4] == ["mono", "1000", "mono"]
     assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.sandbox
 def test_another_manner_or_toolchain_starts_anew(tmp_path: Path) -> None:
     folder = write_project(tmp_path / "project")
-    plain = build(folder, wishes("off"))
-    sandboxed = build(folder, wishes("require"))
-    assert plain.artefacts != sandboxed.artefacts
-    again = build(folder, wishes("off"))
-    assert again.artefacts[0].digest == plain.artefacts[0].digest
-    (folder / "_work" / "dune" / "mark").touch()
     dune = write_script(tmp_path / "tools", "dune", f'exec {shutil.which("dune")} "$@"')
-    build(folder, wishes("off", PATH=f"{dune.parent}:{os.environ['PATH']}"))
-    assert not (folder / "_work" / "dune" / "mark").exists()
+    mark = folder / "_work" / "dune" / "mark"
+    for wish in (
+        wishes("off"),
+        wishes("require"),
+        wishes("off"),
+        wishes("off", PATH=f"{dune.parent}:{os.environ['PATH']}"),
+    ):
+        build(folder, wish)
+        assert not mark.exists()
+        mark.touch()
+        build(folder, wish)
+        assert mark.exists()
 
 
 def test_a_sandbox_is_used_where_it_works_or_refused(tmp_path: Path) -> None:

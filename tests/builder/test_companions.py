@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from builder.build import Wishes, build
+from builder.build import build
 from builder.context import Check, Companion, Context, Step
 from builder.errors import ArtefactError, ToolError
+from builder.preparation import Wishes
 from builder.twice import build_twice
 from tests.builder.projects import make_context, write_context, write_project, write_script
 

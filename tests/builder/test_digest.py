@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.digest import bytes_digest, file_digest, files_digest, tree_digest
+from builder.digest import bytes_digest, file_digest, tree_digest
 from builder.errors import InputsError
 
 NAMES = st.text("abc.-é ", min_size=1, max_size=4).filter(lambda name: name not in {".", ".."})
@@ -121,14 +121,6 @@ def test_is_equal_for_equal_files_only(one: dict[str, bytes], other: dict[str, b
                 Path(folder, name).write_bytes(content)
             digests.append(tree_digest(Path(folder)))
     assert (digests[0] == digests[1]) == (one == other)
-
-
-def test_files_right_in_a_folder(tmp_path: Path) -> None:
-    before = files_digest(make(tmp_path))
-    (tmp_path / "sub" / "file").write_bytes(b"other")
-    assert files_digest(tmp_path) == before
-    (tmp_path / "run").write_bytes(b"other")
-    assert files_digest(tmp_path) != before
 
 
 def test_a_file_larger_than_what_is_read_at_once(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from builder.record import read_record
 from fixtures.installed import installed_compiler, installed_dune
 from fixtures.world import World, make_world
 from tests.support.programs import Program
@@ -60,9 +61,8 @@ def test_from_opam_files_to_a_program(buildable_world: World, mono: Program, mon
     voyage = subprocess.run([program, "voyage"], stdout=subprocess.PIPE, encoding="utf-8", check=True)
     assert voyage.stdout == VOYAGE
 
-    record = json.loads((project / "contexts/host/build-record.json").read_text("utf-8"))
-    digests = {artefact["name"]: artefact["digest"].partition(":")[2] for artefact in record["artefacts"]}
-    assert digests["logbook"] in built.stdout
+    recorded = read_record(project / "contexts/host/build-record.json")
+    assert recorded.artefacts["logbook"].partition(":")[2] in built.stdout
     checked = subprocess.run(["sha256sum", "--check"], input=built.stdout, cwd=project, encoding="utf-8")
     assert checked.returncode == 0
 
@@ -72,8 +72,7 @@ def test_from_opam_files_to_a_program(buildable_world: World, mono: Program, mon
 def test_mono_build_does_all_of_it_and_twice(buildable_world: World, mono: Program) -> None:
     project = buildable_world.project
     mono("build", "--twice", folder=project).succeeded()
-    record = json.loads((project / "contexts/host/build-record.json").read_text("utf-8"))
-    assert record["reproduced"] is True
+    assert read_record(project / "contexts/host/build-record.json").reproduced
 
     opam = project / "logbook.opam"
     opam.write_text(

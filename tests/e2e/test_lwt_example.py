@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from builder.record import read_record
 from fixtures.installed import installed_compiler, installed_dune
 from fixtures.world import FIXTURES, World, write_project, write_repository
 from tests.conftest import lacking
@@ -89,8 +90,7 @@ def test_real_upstream_code_from_lock_to_program(project: Path, mono: Program, m
     mono("pull", folder=project).succeeded()
     mono("contexts", folder=project).succeeded()
     mono_build("--twice", "contexts/host", folder=project).succeeded()
-    record = json.loads((project / "contexts/host/build-record.json").read_text("utf-8"))
-    assert record["reproduced"] is True
+    assert read_record(project / "contexts/host/build-record.json").reproduced
 
     program = project / "contexts/host/artefacts/relay"
     ran = subprocess.run([program], stdout=subprocess.PIPE, encoding="utf-8", check=True, timeout=60)

@@ -15,11 +15,12 @@ import jsonschema
 import pytest
 from sexpdata import Symbol, loads
 
-from builder.build import Wishes, build
+from builder.build import build
 from builder.context import read_context
 from builder.digest import file_digest, tree_digest
 from builder.errors import ArtefactError
 from builder.inputs import verify_inputs
+from builder.preparation import Wishes
 from builder.twice import build_twice
 from monorepo.contexts import emit_contexts, plan_contexts
 from monorepo.contexts.workspace import quoted, render_editor_workspace, render_workspace, workspace_language

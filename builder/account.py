@@ -1,0 +1,84 @@
+"""What dune's compilers made, and from what: an account over all builds in one build folder.
+
+dune tells in each build only what it made in that one, and leaves alone what is up to date; so what it told
+before is kept beside its build folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from builder.commands import Command, commands_of
+from builder.rooms import Room
+
+_FILE = "made.json"
+_SANDBOX_OF_DUNE = re.compile(r"\.sandbox/[^/]+/")
+_ARCHIVES = (".cmxa", ".cma")
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One file: the dune context it was made in, what the compiler was pointed to, and what was linked.
+
+    Args:
+        folders: those of libraries outside the build folder.
+        archives: libraries that an executable was linked with, in order; relative paths start at the
+            context's folder.
+    """
+
+    context: str
+    folders: tuple[str, ...]
+    archives: tuple[str, ...]
+
+
+Account = Mapping[str, Made]
+"""What was made, by path below the build folder."""
+
+
+def take_account(room: Room, work: Path) -> Account:
+    """What there is in the build folder of ``room``; ``work`` is where the account is kept."""
+    kept = _read(work / _FILE)
+    made = kept | {
+        path: each for command in commands_of(room.build_folder) for path, each in _made(command, room)
+    }
+    account = {path: each for path, each in made.items() if (room.build_folder / path).exists()}
+    if account != kept:
+        rows = {path: [each.context, each.folders, each.archives] for path, each in account.items()}
+        aside = work / f".{_FILE}"
+        aside.write_text(json.dumps(rows), encoding="utf-8")
+        aside.replace(work / _FILE)
+    return account
+
+
+def _read(file: Path) -> dict[str, Made]:
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return {
+        path: Made(context, tuple(folders), tuple(archives))
+        for path, (context, folders, archives) in rows.items()
+    }
+
+
+def _made(command: Command, room: Room) -> Iterator[tuple[str, Made]]:
+    """The file that a command made, by path below the build folder, if it used anything of interest."""
+    words = command.words
+    folders = tuple(
+        dict.fromkeys(folder for flag, folder in pairwise(words) if flag == "-I" and folder.startswith("/"))
+    )
+    archives = () if "-a" in words else tuple(word for word in words if word.endswith(_ARCHIVES))
+    if not folders and not archives:
+        return
+    whole = os.path.normpath(room.project / command.folder / words[words.index("-o") + 1])
+    for top in (room.build_folder_inside, str(room.build_folder)):
+        if whole.startswith(f"{top}/"):
+            path = _SANDBOX_OF_DUNE.sub("", whole.removeprefix(f"{top}/"), count=1)
+            yield path, Made(Path(path).parts[0], folders, archives)
+            return
