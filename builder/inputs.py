@@ -71,10 +71,10 @@ def _copy(folder: Path, copy: Path, hidden: Set[Path], backwards: bool) -> None:
 
 
 def own_sources(context: Context, project: Path) -> tuple[tuple[str, str, Algorithm], ...]:
-    """The project's own sources: what is at its top but inputs, closed folders, contexts and what dune ignores.
+    """The project's own sources: what is at its top but inputs, closed folders and contexts.
 
-    Of each its name, its digest, and the algorithm of that. Names that begin with a dot or an underscore
-    are left out.
+    Of each its name, its digest, and the algorithm of that. Names that begin with a dot or an underscore are
+    left out, as dune does not look at them.
     """
     apart = {*dict(context.inputs.files), *context.inputs.closed, Path(context.dune.workspace).parts[0]}
     return tuple(

@@ -39,7 +39,7 @@ def other_conditions(environment: Mapping[str, str], *, in_sandbox: bool) -> Con
 
 @contextmanager
 def disordered(folder: Path, environment: Mapping[str, str]) -> Iterator[Path]:
-    """``folder``, made here, but seen through disorderfs where that works, which turns the order of files round.
+    """``folder``, made here, but where disorderfs works seen through that, which turns the order of files.
 
     Most file systems have an order of their own, whatever the order in which files were made.
     """

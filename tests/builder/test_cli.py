@@ -45,7 +45,21 @@ def test_imports_nothing_of_mono() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("absent",), ("--sandbox", "maybe", "."), ("-j", "0", "."), ("--fast", ".")]
+    "arguments",
+    [
+        (),
+        ("absent",),
+        ("--sandbox", "maybe", "."),
+        ("-j", "0", "."),
+        ("--fast", "."),
+        ("--twice", "--docs", "."),
+        ("--verify", "README.md", "--twice"),
+        ("--verify", "absent"),
+        ("--verify", "README.md", ".", "docs"),
+        ("--verify", "README.md", "--json"),
+        ("--docs", "--json", "."),
+        ("--docs",),
+    ],
 )
 def test_wrong_usage(arguments: tuple[str, ...]) -> None:
     completed = mono_build(*arguments)
@@ -84,6 +98,43 @@ def test_json_is_the_records(tmp_path: Path) -> None:
     assert json.loads(completed.stdout) == [
         json.loads((folder / "build-record.json").read_text(encoding="utf-8"))
     ]
+
+
+@pytest.mark.ocaml
+def test_a_record_is_verified(tmp_path: Path) -> None:
+    """From elsewhere with the context named, and where it lies."""
+    project = tmp_path / "project"
+    folder = write_project(project)
+    built = mono_build("-q", "--sandbox=off", "contexts/host", folder=project)
+    (folder / "build-record.json").rename(tmp_path / "host.json")
+    verified = mono_build("--sandbox=off", "--verify", "../host.json", "contexts/host", folder=project)
+    assert (verified.returncode, verified.stdout) == (0, built.stdout)
+    assert "mono-build: 1 artefact as ../host.json says" in verified.stderr
+    (tmp_path / "host.json").rename(folder / "build-record.json")
+    (project / "bin/main.ml").write_text('let () = Greet.hello "you"\n')
+    changed = mono_build("--sandbox=off", "--verify", "contexts/host/build-record.json", folder=project)
+    assert (changed.returncode, changed.stdout) == (1, "")
+    assert changed.stderr.splitlines()[:2] == [
+        "mono-build: host: its sources are not those that the record tells of",
+        "  bin: has changed",
+    ]
+
+
+def test_a_record_that_is_none(tmp_path: Path) -> None:
+    write_project(tmp_path, {"contexts/host/build-record.json": "{}"})
+    completed = mono_build("--verify", "contexts/host/build-record.json", folder=tmp_path)
+    assert completed.returncode == 1
+    assert completed.stderr.splitlines()[0] == (
+        "mono-build: contexts/host/build-record.json: is no record of a build, or is damaged"
+    )
+
+
+@pytest.mark.ocaml
+def test_what_tells_its_place_is_told(tmp_path: Path) -> None:
+    rule = "(rule (with-stdout-to answer.ml (system \"printf 'let text = {|%s|}' $(pwd)\")))"
+    write_project(tmp_path, {"bin/dune": SOURCES["bin/dune"].partition("(rule")[0] + rule})
+    completed = mono_build("--sandbox=off", "contexts/host", folder=tmp_path)
+    assert "mono-build: hello tells where it was built" in completed.stderr
 
 
 @pytest.mark.ocaml

@@ -67,8 +67,15 @@ def test_all_that_belongs_together_is_taken(project: Path, tools: Path) -> None:
     }
     assert {artefact.source for artefact in record.artefacts} == {"install/default/bin/hello.elf"}
     document = json.loads((project / "build-record.json").read_text(encoding="utf-8"))
-    assert [artefact["name"] for artefact in document["artefacts"]] == list(taken)
-    assert "make-image" in {tool["name"] for tool in document["toolchain"]["tools"]}
+    told = {each["name"]: each["annotations"]["role"] for each in document["subject"]}
+    roles = ("companion", "built", "made", "companion")
+    assert told == dict(zip(taken, roles, strict=True))
+    assert [path.name for path in sorted((project / "sbom").iterdir())] == [
+        "hello.elf.cdx.json",
+        "hello.img.cdx.json",
+    ]
+    used = document["predicate"]["buildDefinition"]["resolvedDependencies"]
+    assert ("tool", "make-image") in {(each["annotations"]["kind"], each["name"]) for each in used}
 
 
 def test_checks_are_asked_of_what_dune_built_alone(project: Path, tools: Path) -> None:
