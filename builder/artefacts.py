@@ -119,11 +119,16 @@ def _matches(glob: str, build_folder: Path, context: Context) -> Iterator[Path]:
 def _is_own(path: Path, build_folder: Path, context: Context) -> bool:
     """Whether a file that dune laid out for installation is one of the project's own packages.
 
-    dune also lays out what its rules run, such as a generator; the ``.install`` files tell whose a file is.
+    dune also lays out what its rules run, such as a generator; the ``.install`` files tell whose a file is. For
+    a findlib toolchain they are called after that too.
     """
     ending = f'/{path.relative_to(build_folder).as_posix()}"'
+    toolchain = "" if context.toolchain.name is None else f"-{context.toolchain.name}"
     lists = [
-        file for package in context.project.packages for file in build_folder.glob(f"*/**/{package}.install")
+        file
+        for package in context.project.packages
+        for suffix in {"", toolchain}
+        for file in build_folder.glob(f"*/**/{package}{suffix}.install")
     ]
     return not lists or any(ending in file.read_text(encoding="utf-8") for file in lists)
 
@@ -182,7 +187,7 @@ def _take(step: Step, artefact: Path, environment: Mapping[str, str]) -> Path:
     completed = run((step.tool, *arguments), folder=artefact.parent, environment=environment)
     if completed.status != 0 or not output.is_file():
         raise ArtefactError(
-            f"`{step.tool} {' '.join(step.arguments)}` does not make {output.name} of it",
+            f"{' '.join((step.tool, *step.arguments))} does not make {output.name} of it",
             place=artefact.name,
             details=tuple(completed.output.splitlines()[:5]) or (f"exit status {completed.status}",),
         )

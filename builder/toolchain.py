@@ -159,7 +159,8 @@ def _files_of_the_linker(search: _Search, compiler: _Compiler) -> set[str]:
             *(*words[1:], "-v", "-Wl,--verbose", "-x", "c", "/dev/null", "-x", "none"),
             *(*libraries, "-o", f"{folder}/program"),
         )
-    found = {Path(path).resolve() for path in _ABSOLUTE_PATH.findall(said)}
+    lines = (line for line in said.splitlines() if not line.startswith("Configured with"))
+    found = {Path(path).resolve() for line in lines for path in _ABSOLUTE_PATH.findall(line)}
     return {str(path) for path in found if path.is_file()}  # what was made on the way is gone
 
 

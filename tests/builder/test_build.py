@@ -364,6 +364,18 @@ def test_refuses_an_installed_library_that_the_context_does_not_expect(
     assert subprocess.check_output([folder / "artefacts" / "main.exe"], text=True) == "smuggled"
 
 
+def test_what_is_installed_for_a_toolchain(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """dune calls the list of it after the package and the toolchain."""
+    tools = make_toolchain(tmp_path_factory.mktemp("tools"), "cross")
+    workspace = "(lang dune 2.0)\n(context (default))\n(context (default (name there) (toolchain cross)))\n"
+    folder = write_project(tmp_path, {"contexts/host/dune-workspace": workspace})
+    context = expecting(make_context(tmp_path), name="cross")
+    there = replace(context.dune, context="there")
+    write_context(tmp_path, replace(context, dune=there, artefacts=("install/there/bin/*",)))
+    build(folder, wishes("off", PATH=f"{tools}:{os.environ['PATH']}"))
+    assert subprocess.check_output([folder / "artefacts" / "hello"], text=True) == RUN
+
+
 def test_refuses_another_compiler(tmp_path: Path) -> None:
     folder = write_project(tmp_path)
     write_context(tmp_path, expecting(make_context(tmp_path), ocaml="1.07"))

@@ -48,7 +48,7 @@ run_dune --unshare-net --unshare-pid --clearenv "$@" --setenv PATH "$PATH" --set
   --proc /proc --dev /dev --tmpfs /tmp --dir "$home" --ro-bind "$work/sources" "$sources" --bind "$work/dune" "$build" \
   --chdir "$sources"
 own() { find "$work/dune" -name "$1.install" -exec cat {} +; }
-listed=$(rows '.project.packages[] | [.]' own)
+listed=$(rows '.toolchain.name as $name | .project.packages[] | [.], ["\(.)-\($name)"]' own)
 for glob in $(ask '.artefacts[]'); do
   for file in "$work/dune"/$glob; do
     name=${file##*/}
