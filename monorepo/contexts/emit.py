@@ -19,7 +19,7 @@ from monorepo.fetch.tree import remove
 from monorepo.lock.itself import refuse_uncertified
 from monorepo.lock.model import Lock
 
-_MADE_BY_MONO = (FILE_NAME, "dune-workspace", "build-record.json", "artefacts", "_work")
+_MADE_BY_MONO = (FILE_NAME, "dune-workspace", "build-record.json", "artefacts", "sbom", "docs", "_work")
 _MARKER = "Written by mono"
 """What every file says that mono may overwrite, where a user may have one of that name."""
 

@@ -38,6 +38,7 @@ _GITIGNORE = """\
 # Written by mono: what mono-build makes is not for version control.
 /*/_work/
 /*/artefacts/
+/*/docs/
 """
 
 

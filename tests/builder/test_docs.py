@@ -14,6 +14,7 @@ from builder.docs import build_docs
 from builder.errors import ArtefactError, ToolError
 from builder.preparation import Wishes
 from tests.builder.projects import make_context, write_context, write_files, write_project, write_script
+from tests.conftest import lacking
 
 pytestmark = pytest.mark.ocaml
 
@@ -26,7 +27,7 @@ DOCUMENTED = {
 
 def test_the_whole_workspace(tmp_path: Path) -> None:
     if shutil.which("odoc") is None:
-        pytest.skip("needs odoc (Debian's ocaml-odoc)")
+        lacking("odoc is not on PATH (Debian's ocaml-odoc)")
     folder = write_project(tmp_path, DOCUMENTED)
     before = sorted(path for path in tmp_path.rglob("*") if folder not in path.parents)
     index = build_docs(folder, Wishes(os.environ))

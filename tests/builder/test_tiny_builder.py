@@ -16,6 +16,7 @@ from builder.context import Check, Companion, Step, read_context
 from builder.digest import file_digest, tree_digest
 from builder.preparation import Wishes
 from tests.builder.projects import expecting, make_context, write_context, write_files, write_project
+from tests.conftest import lacking
 
 pytestmark = [pytest.mark.ocaml, pytest.mark.sandbox]
 
@@ -25,7 +26,7 @@ TINY = Path(__file__).with_name("tiny-builder.sh")
 @pytest.fixture(autouse=True)
 def needs_jq() -> None:
     if shutil.which("jq") is None:
-        pytest.skip("needs jq")
+        lacking("jq is not on PATH")
 
 
 def tiny_build(context: Path, work: Path) -> subprocess.CompletedProcess[str]:
