@@ -37,7 +37,7 @@ format: $(VENV)/.dev ## lay the Python sources out
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## measure, beside peers where they are installed; PARTS="lock pull versions repository agreement"
+bench: $(VENV)/.dev ## measure, beside peers where they are installed; PARTS="lock pull build versions repository agreement"
 	$(BIN)/python -m bench $(PARTS)
 
 PIP_COMPILE = $(BIN)/pip-compile --quiet --upgrade --strip-extras --generate-hashes --build-deps-for editable \

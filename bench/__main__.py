@@ -2,11 +2,12 @@
 
 import sys
 
-from bench import agreement, lock, pull, repository, versions
+from bench import agreement, build, lock, pull, repository, versions
 
 PARTS = {
     "lock": lock.main,
     "pull": pull.main,
+    "build": build.main,
     "versions": versions.main,
     "repository": repository.main,
     "agreement": agreement.main,

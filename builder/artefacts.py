@@ -187,7 +187,7 @@ def _take(step: Step, artefact: Path, environment: Mapping[str, str]) -> Path:
     completed = run((step.tool, *arguments), folder=artefact.parent, environment=environment)
     if completed.status != 0 or not output.is_file():
         raise ArtefactError(
-            f"{step.tool} {' '.join(step.arguments)} does not make {output.name} of it",
+            f"{' '.join((step.tool, *step.arguments))} does not make {output.name} of it",
             place=artefact.name,
             details=tuple(completed.output.splitlines()[:5]) or (f"exit status {completed.status}",),
         )

@@ -43,13 +43,16 @@ class Digests:
 
     def save(self, file: Path) -> None:
         """Remember in ``file`` what was asked for."""
-        file.write_text(json.dumps(self._used), encoding="utf-8")
+        if self._used != self._known or not file.is_file():
+            file.write_text(json.dumps(self._used), encoding="utf-8")
 
     def _sha256(self, path: bytes) -> str:
-        state = _state(path)
-        name = os.fsdecode(path)
+        name, state = os.fsdecode(path), _state(path)
         known = self._known.get(name)
-        sha256 = known[1] if known is not None and known[0] == state else sha256_of_file(path)
+        if known is not None and known[0] == state:
+            self._used[name] = known
+            return known[1]
+        sha256 = sha256_of_file(path)
         if _state(path) == state and state[2] + _TOO_FRESH < time.time_ns():
             self._used[name] = (state, sha256)
         return sha256
