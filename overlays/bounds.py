@@ -45,7 +45,10 @@ def _without(value: Value, number: int, counted: Iterator[int]) -> Value | None:
     match value:
         case List(_, values) | Group(_, values):
             left = [part for part in (_without(each, number, counted) for each in values) if part is not None]
-            return replace(value, values=tuple(left)) if left else None
+            if not left:
+                return None
+            blanks = first_token(values[0]).before
+            return replace(value, values=(_after(blanks, left[0]), *left[1:]))
         case Joined(parts, signs):
             left = [part for part in (_without(each, number, counted) for each in parts) if part is not None]
             if len(left) < 2:
@@ -53,6 +56,11 @@ def _without(value: Value, number: int, counted: Iterator[int]) -> Value | None:
             return replace(value, parts=tuple(left), signs=signs[: len(left) - 1])
         case _:
             return None if next(counted) == number else value
+
+
+def _after(blanks: str, value: Value) -> Value:
+    """``value`` behind these blanks, and comments, instead of its own blanks."""
+    return parse_value(blanks + print_value(value).lstrip())
 
 
 def _eased(mention: String | Option, versions: Collection[Version]) -> Value:

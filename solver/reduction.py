@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TypeAlias
 
 from solver.formula import (
@@ -163,16 +164,15 @@ def simplest(bounds: Bounds) -> Bounds:
     admitted = [_admits_at(bounds, place, places) for place in range(2 * len(named) + 1)]
     if not any(admitted):
         return bounds
-    around = zip(admitted, admitted[2:], strict=False)
-    holes = [place for place, both in enumerate(map(all, around), 1) if both and not admitted[place]]
+    versions = range(1, len(admitted), 2)
+    holes = [at for at in versions if admitted[at - 1] and admitted[at + 1] and not admitted[at]]
     for place in holes:
         admitted[place] = True
-    starts = [place for place, holds in enumerate(admitted) if holds and not (place and admitted[place - 1])]
-    ends = [p for p, holds in enumerate(admitted, 1) if holds and not (p < len(admitted) and admitted[p])]
-    runs = [
-        _run(named, first, end - 1, [hole for hole in holes if first < hole < end])
-        for first, end in zip(starts, ends, strict=True)
-    ]
+    runs: list[Bounds] = []
+    for let_through, group in groupby(range(len(admitted)), key=admitted.__getitem__):
+        run = list(group)
+        if let_through:
+            runs.append(_run(named, run[0], run[-1], [hole for hole in holes if hole in run]))
     found = _joined(SomeBound, runs)
     return found if len(list(leaves(found))) < len(list(leaves(bounds))) else bounds
 

@@ -76,8 +76,8 @@ synopsis: "x"
 @pytest.mark.parametrize(
     ("number", "old", "new"),
     [
-        (0, '\n  "a" {< "5"}  # of old', "  # of old"),
-        (1, '("b" | "c"', '( "c"'),
+        (0, '"a" {< "5"}  # of old', "# of old"),
+        (1, '("b" | "c"', '("c"'),
         (2, ' | "c" {= "1"}', ""),
         (3, ' | ("d")', ""),
         (5, ' "f"', ""),
