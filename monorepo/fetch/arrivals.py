@@ -56,7 +56,8 @@ class Arrivals:
         """``wanted`` is verified and at ``path``; it has these ``checksums``."""
         with self._lock:
             self._paths[checksums] = path
-            self._found[wanted.url] = checksums
+            if not wanted.checksums:
+                self._found[wanted.url] = checksums
             self._have(wanted.identity)
 
     def commit(self, url: str, commit: str) -> None:
@@ -73,7 +74,7 @@ class Arrivals:
                 self._arrived(pinned, {file: self._paths[file] for file in files_of(pinned)})
 
     def _pinned(self, source: LockedSource) -> LockedSource:
-        if not source.unverified:
+        if source.checksums or source.commit:
             return source
         return replace(source, checksums=tuple(map(str, self._found[source.url])))
 
