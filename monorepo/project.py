@@ -187,7 +187,7 @@ def _for_project(target: Target, variables: Mapping[str, VariableValue], *, is_u
         raise TargetError(
             f"cannot be built for with {told}: {target.unavailable}",
             place,
-            "change the variables, or drop it from targets.build",
+            "change the variables, or build for another target",
         )
     return replace(
         target,

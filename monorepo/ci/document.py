@@ -17,8 +17,7 @@ def render(remark: str, document: Mapping[str, object]) -> str:
     yaml.indent(mapping=2, sequence=4, offset=2)
     text = io.StringIO()
     yaml.dump(_laid_out(document), text)
-    head = "".join(f"# {line}\n" for line in remark.splitlines())
-    return f"{head}\n{text.getvalue()}"
+    return f"# {remark}\n\n{text.getvalue()}"
 
 
 def _laid_out(value: object) -> object:

@@ -9,8 +9,7 @@ from monorepo.ci.document import render
 from monorepo.ci.jobs import BUBBLEWRAP, Job, opam_repositories, plan_jobs
 from monorepo.lock.model import Lock
 
-_REMARK = """\
-Printed by mono ci github; print it anew when targets or toolchains change in mono.lock."""
+_REMARK = "Printed by mono ci github; print it anew when targets or toolchains change in mono.lock."
 
 _RUNNERS = {"linux": "ubuntu-24.04", "macos": "macos-15"}
 _DISTRIBUTION = "ubuntu"
@@ -29,28 +28,27 @@ def github_workflow(lock: Lock, *, mono: str, reproduce: bool = False) -> str:
     ``mono`` is what pipx is to install. With ``reproduce`` each target is built once more, on another
     machine.
     """
-    jobs = plan_jobs(lock, _DISTRIBUTION)
-    strategy = {"fail-fast": False, "matrix": {"include": [_row(job) for job in jobs]}}
-    build = {"runs-on": "${{ matrix.runner }}", "strategy": strategy}
-    document: dict[str, object] = {
+    rows = [_row(job) for job in plan_jobs(lock, _DISTRIBUTION)]
+    build = {
+        "runs-on": "${{ matrix.runner }}",
+        "strategy": {"fail-fast": False, "matrix": {"include": rows}},
+    }
+    jobs: dict[str, object] = {
+        "lock": {
+            "runs-on": _RUNNERS["linux"],
+            "steps": [*_mono(), {"run": "mono lock --check"}, {"run": "mono pull"}],
+        },
+        "build": {"needs": "lock", **build, "steps": [*_prepared(lock), *_built()]},
+    }
+    if reproduce:
+        jobs["reproduce"] = {"needs": "build", **build, "steps": [*_prepared(lock), *_reproduced()]}
+    document = {
         "name": "mono",
         "on": {"push": None, "pull_request": None},
         "permissions": {"contents": "read"},
         "env": {"MONO": mono},
-        "jobs": {
-            "lock": {
-                "runs-on": _RUNNERS["linux"],
-                "steps": [*_mono(), {"run": "mono lock --check"}, {"run": "mono pull"}],
-            },
-            "build": {"needs": "lock", **build, "steps": [*_prepared(lock), *_built()]},
-        },
+        "jobs": jobs,
     }
-    if reproduce:
-        document["jobs"]["reproduce"] = {  # type: ignore[index] # a dict, made above
-            "needs": "build",
-            **build,
-            "steps": [*_prepared(lock), *_reproduced()],
-        }
     return render(_REMARK, document)
 
 

@@ -10,8 +10,7 @@ from monorepo.errors import TargetError
 from monorepo.lock.format import FILE
 from monorepo.lock.model import Lock
 
-_REMARK = """\
-Printed by mono ci gitlab; print it anew when targets or toolchains change in mono.lock."""
+_REMARK = "Printed by mono ci gitlab; print it anew when targets or toolchains change in mono.lock."
 
 SYSTEM = "linux"
 """On which all jobs run."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +30,9 @@ from builder.context import (
 )
 from builder.errors import ContextError
 from tests.builder.projects import make_context, write_project
+from tests.support.places import ROOT
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "context.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((ROOT / "docs" / "context.schema.json").read_text(encoding="utf-8"))
 
 WORD = st.text('abcXYZ09-_.@%{}"\\ é', min_size=1, max_size=8)
 NAME = st.text("abcxyz09-", min_size=1, max_size=8).filter(lambda name: name[0] != "-")
@@ -114,6 +117,18 @@ def test_what_is_written_is_read_back(context: Context) -> None:
     text = render(context)
     assert parse(text) == context
     jsonschema.validate(json.loads(text), SCHEMA)
+
+
+def _keys(schema: dict[str, Any]) -> Iterator[str]:
+    for key, inner in schema.get("properties", {}).items():
+        yield key
+        yield from _keys(inner)
+        yield from _keys(inner.get("items", {}))
+
+
+def test_every_key_of_the_schema_is_in_the_document() -> None:
+    document = (ROOT / "docs" / "context-format.md").read_text(encoding="utf-8")
+    assert [key for key in _keys(SCHEMA) if not re.search(rf'[`".]{re.escape(key)}[`"]', document)] == []
 
 
 def _set(document: dict[str, Any], path: str, value: object) -> None:

@@ -68,7 +68,7 @@ def _print(context: click.Context, workflow: Callable[..., str], *, mono: str, r
     talk = settings.talk()
     for job in plan_jobs(lock):
         if workflow is gitlab_pipeline and job.system != GITLAB_SYSTEM:
-            talk.warn(f"the target {job.target} is left out: it is built on {job.system}")
+            talk.warn(f"the target {job.target} is left out: it is built on macOS")
         elif job.toolchain is not None:
             talk.warn(
                 f"no package of opam has the toolchain {job.toolchain}, which the target {job.target} needs: "
