@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from builder.commands import Command, commands_of
+from builder.errors import ContextError
 from builder.rooms import Room
 
 _FILE = "made.json"
@@ -42,7 +43,11 @@ Account = Mapping[str, Made]
 
 
 def take_account(room: Room, work: Path) -> Account:
-    """What there is in the build folder of ``room``; ``work`` is where the account is kept."""
+    """What there is in the build folder of ``room``; ``work`` is where the account is kept.
+
+    Raises:
+        ContextError: what is kept is damaged.
+    """
     kept = _read(work / _FILE)
     made = kept | {
         path: each for command in commands_of(room.build_folder) for path, each in _made(command, room)
@@ -59,12 +64,18 @@ def take_account(room: Room, work: Path) -> Account:
 def _read(file: Path) -> dict[str, Made]:
     try:
         rows = json.loads(file.read_text(encoding="utf-8"))
+        return {
+            path: Made(context, tuple(folders), tuple(archives))
+            for path, (context, folders, archives) in rows.items()
+        }
     except FileNotFoundError:
         return {}
-    return {
-        path: Made(context, tuple(folders), tuple(archives))
-        for path, (context, folders, archives) in rows.items()
-    }
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ContextError(
+            "is damaged, so that nothing tells what was made of what",
+            place=str(file),
+            hint=f"remove {file.parent} and build again",
+        ) from error
 
 
 def _made(command: Command, room: Room) -> Iterator[tuple[str, Made]]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 from builder.building import build_once
 from builder.inputs import copy_sources
-from builder.preparation import Prepared, Wishes, alone_in, prepare
+from builder.preparation import Prepared, Wishes, alone_in, keep_only_if_made_alike, prepare
 from builder.publishing import publish
 from builder.record import Record
 from builder.rooms import Conditions
@@ -23,7 +22,7 @@ def build(folder: Path, wishes: Wishes) -> Record:
     """
     with alone_in(folder):
         prepared = prepare(folder, wishes)
-        _keep_only_if_made_alike(prepared)
+        keep_only_if_made_alike(prepared, prepared.work)
         prepared.remember()
         project = _as_dune_is_to_see_it(prepared)
         log = prepared.work / "log"
@@ -41,21 +40,3 @@ def _as_dune_is_to_see_it(prepared: Prepared) -> Path:
     copy.parent.mkdir(parents=True)
     copy_sources(prepared.context, prepared.project, copy)
     return copy
-
-
-def _keep_only_if_made_alike(prepared: Prepared) -> None:
-    """Remove what an earlier build left unless the same toolchain made it in the same manner.
-
-    dune does not notice another compiler or C library, and where an object was built is written into it.
-    """
-    work = prepared.work
-    tools = (each for each in prepared.dependencies if each.kind not in ("context", "input", "project"))
-    made_with = "\n".join(
-        [prepared.manner, str(prepared.project), *(f"{tool.name} {tool.digest}" for tool in tools)]
-    )
-    stamp = work / "made-with"
-    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != made_with:
-        if os.path.lexists(work):
-            shutil.rmtree(work)
-        work.mkdir()
-        stamp.write_text(made_with, encoding="utf-8")

@@ -9,7 +9,7 @@ from builder.building import enter
 from builder.dune import run_dune
 from builder.errors import ArtefactError
 from builder.inputs import copy_sources
-from builder.preparation import Wishes, alone_in, prepare
+from builder.preparation import Wishes, alone_in, keep_only_if_made_alike, prepare
 from builder.publishing import swap
 from builder.rooms import Conditions
 
@@ -31,6 +31,7 @@ def build_docs(folder: Path, wishes: Wishes) -> Path:
     with alone_in(folder):
         prepared = prepare(folder, wishes, further_tools=("odoc",))
         context, work = prepared.context, prepared.work / DOCS
+        keep_only_if_made_alike(prepared, work)
         sources = work / "sources"
         shutil.rmtree(sources, ignore_errors=True)
         copy_sources(context, prepared.project, sources, vendored=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -124,6 +125,23 @@ def prepare(folder: Path, wishes: Wishes, further_tools: Sequence[str] = ()) -> 
         began,
         watch.laps,
     )
+
+
+def keep_only_if_made_alike(prepared: Prepared, work: Path) -> None:
+    """Have the folder ``work``, with what is in it only if the same toolchain made that in the same manner.
+
+    dune does not notice another compiler or C library, and where an object was built is written into it.
+    """
+    tools = (each for each in prepared.dependencies if each.kind not in ("context", "input", "project"))
+    made_with = "\n".join(
+        [prepared.manner, str(prepared.project), *(f"{tool.name} {tool.digest}" for tool in tools)]
+    )
+    stamp = work / "made-with"
+    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != made_with:
+        if os.path.lexists(work):
+            shutil.rmtree(work)
+        work.mkdir(parents=True)
+        stamp.write_text(made_with, encoding="utf-8")
 
 
 class Stopwatch:

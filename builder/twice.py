@@ -13,7 +13,7 @@ from builder.preparation import Prepared, Wishes, alone_in, prepare
 from builder.publishing import publish
 from builder.record import Record
 from builder.rooms import Conditions
-from builder.variations import disordered, other_conditions
+from builder.variations import disordered, other_conditions, told
 
 DIFFERING = "differing"
 
@@ -33,7 +33,9 @@ def build_twice(folder: Path, wishes: Wishes) -> Record:
         prepared = prepare(folder, wishes)
         jobs = wishes.jobs or max(2, os.cpu_count() or 1)
         first = build_in(prepared, Path(temporary, "first"), Conditions(jobs=jobs))
-        conditions = other_conditions(wishes.environment, in_sandbox=prepared.bubblewrap is not None)
+        in_sandbox = prepared.bubblewrap is not None
+        conditions = other_conditions(wishes.environment, in_sandbox=in_sandbox)
+        wishes.report(f"again: {told(conditions, in_sandbox=in_sandbox)}")
         with disordered(Path(temporary, "second"), wishes.environment) as place:
             second = build_in(prepared, place / "is" / "deeper", conditions, backwards=True)
             keep = prepared.work / DIFFERING

@@ -37,6 +37,12 @@ def other_conditions(environment: Mapping[str, str], *, in_sandbox: bool) -> Con
     )
 
 
+def told(conditions: Conditions, *, in_sandbox: bool) -> str:
+    """What is otherwise under such conditions, for people."""
+    seen = ["user", "host"] if in_sandbox or conditions.entrance else []
+    return ", ".join(["one job, another umask", "time zone", "HOME", "locale", *seen])
+
+
 @contextmanager
 def disordered(folder: Path, environment: Mapping[str, str]) -> Iterator[Path]:
     """``folder``, made here, but where disorderfs works seen through that, which turns the order of files.
@@ -60,11 +66,15 @@ def _another_locale(environment: Mapping[str, str]) -> str:
     """One with an order and words of its own, or else the one that is always there."""
     if shutil.which("locale", path=environment.get("PATH")) is None:
         return "C.UTF-8"
-    installed = run(("locale", "-a"), folder=Path("/"), environment=environment).output.split()
+    installed = run(("locale", "-a"), folder=Path("/"), environment=_bare(environment)).output.split()
     return next((name for name in installed if name.partition(".")[0] not in ("C", "POSIX")), "C.UTF-8")
 
 
 def _succeeds(command: Sequence[str], environment: Mapping[str, str]) -> bool:
     if shutil.which(command[0], path=environment.get("PATH")) is None:
         return False
-    return run(command, folder=Path("/"), environment=environment).status == 0
+    return run(command, folder=Path("/"), environment=_bare(environment)).status == 0
+
+
+def _bare(environment: Mapping[str, str]) -> dict[str, str]:
+    return {"PATH": environment.get("PATH", ""), "LC_ALL": "C"}

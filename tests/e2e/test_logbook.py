@@ -15,6 +15,8 @@ import pytest
 from builder.record import read_record
 from fixtures.installed import installed_compiler, installed_dune
 from fixtures.world import World, make_world
+from tests.conftest import lacking
+from tests.support.places import ROOT
 from tests.support.programs import Program
 from tests.support.server import FileServer, serving
 
@@ -43,6 +45,8 @@ VENDORED = {
     "tally": "1.2.0",
 }
 
+LINKED = {name: version for name, version in VENDORED.items() if name != "embed"}  # which is a generator
+
 
 def tree(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
@@ -65,6 +69,49 @@ def test_from_opam_files_to_a_program(buildable_world: World, mono: Program, mon
     assert recorded.artefacts["logbook"].partition(":")[2] in built.stdout
     checked = subprocess.run(["sha256sum", "--check"], input=built.stdout, cwd=project, encoding="utf-8")
     assert checked.returncode == 0
+
+    bom = json.loads((project / "contexts/host/sbom/logbook.cdx.json").read_text("utf-8"))
+    parts = {part["name"]: part for part in bom["components"]}
+    versions = {name: part["version"] for name, part in parts.items() if "version" in part}
+    assert versions == LINKED | {"ocaml-base-compiler": installed_compiler()}
+    assert parts["palette"]["licenses"] == [{"license": {"id": "ISC"}}]
+    assert {"name": "mono:port-of", "value": "repository"} in parts["palette"]["properties"]
+
+
+@pytest.mark.ocaml
+@pytest.mark.sandbox
+def test_another_builder_gets_the_same_program(
+    buildable_world: World, mono: Program, mono_build: Program, tmp_path: Path
+) -> None:
+    if shutil.which("jq") is None:
+        lacking("jq is not on PATH")
+    project = buildable_world.project
+    for stage in ("lock", "pull", "contexts"):
+        mono(stage, folder=project).succeeded()
+    mono_build("--sandbox=require", "contexts/host", folder=project).succeeded()
+    tiny = ROOT / "tests" / "builder" / "tiny-builder.sh"
+    subprocess.run([tiny, "contexts/host", tmp_path / "work"], cwd=project, check=True)
+    program = project / "contexts/host/artefacts/logbook"
+    assert (tmp_path / "work/artefacts/logbook").read_bytes() == program.read_bytes()
+
+
+@pytest.mark.ocaml
+def test_an_error_in_a_port_is_told_as_one(
+    buildable_world: World, mono: Program, mono_build: Program
+) -> None:
+    project = buildable_world.project
+    for stage in ("lock", "pull"):
+        mono(stage, folder=project).succeeded()
+    [source] = (project / "duniverse/palette").rglob("palette.ml")
+    source.write_text("let wrong = 1 + true\n", encoding="utf-8")
+    mono("contexts", folder=project).succeeded()  # the source as it is becomes part of the build
+    failed = mono_build("contexts/host", folder=project)
+    assert failed.status == 1
+    lines = failed.stderr.splitlines()
+    assert "mono-build: host: dune failed with exit status 1, in palette 0.9.0+dune" in lines
+    assert any(line.startswith('  File "duniverse/palette/') for line in lines)
+    assert "  palette comes from the repository overlay, as a port of the one in repository" in lines
+    assert len(lines) < 15
 
 
 @pytest.mark.long
