@@ -9,7 +9,7 @@ PARTS ?=
 EXAMPLES ?= 60000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test nightly lint format bench lock-requirements clean
+.PHONY: help demo test toolchains nightly lint format bench lock-requirements clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,11 @@ test: ## lint, then every test (with CI=true or PYTEST_FLAGS=--long the long one
 	@fixtures/system.sh test $(PYTHON)
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(PYTEST_FLAGS) $(TESTS)
+
+toolchains: ## OCaml and Rust for musl and arm64, kept outside the tree: long tests build with them
+	@fixtures/system.sh toolchains $(PYTHON)
+	@$(MAKE) --no-print-directory --silent $(VENV)/.mono
+	@$(BIN)/python -m tests.support.toolchains
 
 nightly: $(VENV)/.dev ## the solver against brute force, twice EXAMPLES=60000 random universes
 	@MONO_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --numprocesses 2 --dist worksteal --timeout 3600 tests/solver/test_brute_force.py

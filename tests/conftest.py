@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -16,10 +16,12 @@ from hypothesis import HealthCheck, settings
 
 from fixtures.installed import installed_compiler, installed_dune
 from fixtures.world import World, make_world
+from tests.support.debian import SourcesUnavailableError, upstream_archives
 from tests.support.places import ROOT, SHARED, kept_folder, program
 from tests.support.programs import Program
 from tests.support.server import FileServer, serving
 from tests.support.snapshots import unpacked
+from tests.support.toolchains import Toolchains, toolchains_in
 
 COMPILER_TOOLS = ("ocamlopt", "dune", "ocamlfind")
 
@@ -78,6 +80,37 @@ def lacking(reason: str) -> None:
 def kept() -> Path:
     """A folder outside the tree that stays between runs."""
     return kept_folder()
+
+
+@pytest.fixture(scope="session")
+def toolchains(kept: Path) -> Toolchains:
+    """OCaml and dune for this machine, for musl and for arm64, as `make toolchains` makes them."""
+    return usable(toolchains_in(kept), "musl", "arm64")
+
+
+@pytest.fixture(scope="session")
+def rust_toolchains(toolchains: Toolchains) -> Toolchains:
+    """The same with Rust for the three."""
+    return usable(toolchains, "rust-musl", "rust-arm64")
+
+
+def upstream(kept: Path, wanted: Mapping[str, Iterable[str]]) -> list[Path]:
+    """The upstream archives that Debian carries, by suite and source package."""
+    try:
+        return [file for suite in wanted for file in upstream_archives(suite, wanted[suite], kept).values()]
+    except SourcesUnavailableError as error:
+        lacking(str(error))
+        raise
+
+
+def usable(toolchains: Toolchains, *steps: str) -> Toolchains:
+    """The toolchains, where these steps are made; what no server has any more is not CI's fault."""
+    lack = toolchains.lacking(*steps)
+    if lack is not None and lack.unavailable:
+        pytest.skip(lack.reason)
+    if lack is not None:
+        lacking(lack.reason)
+    return toolchains
 
 
 @pytest.fixture(scope="session")

@@ -53,6 +53,9 @@ _OF_DEFAULT_PACKAGE = frozenset({"install", "documentation", "plugin"})
 _TOOL = "dune"
 """Provided in every build as a program, with or without the libraries that opam installs beside it."""
 
+_COPIES = {"stdune.csexp": "csexp", "dyn.pp": "pp"}
+"""Libraries in dune's own source, up to 3.20, that are copies of others: their public and private names."""
+
 _IN_TEXT = re.compile(r"(%\{(?:lib|libexec|lib-private|libexec-private|lib-available):)([^:}\s]+)")
 
 
@@ -80,7 +83,8 @@ def expose(top: Path, packages: Collection[str], tree: SourceTree | None = None)
     Projects that the source itself vendors keep all their packages, as ``-p`` keeps them since dune 3.0; see
     `hide_copies` for those that are locked from elsewhere. Of dune's own source the old names of locked
     libraries stay as well (``dune.configurator``), with the package dune that they are in: opam would have
-    installed them with dune, but here dune may be a program alone.
+    installed them with dune, but here dune may be a program alone. Its copies of csexp and pp go, as opam's
+    builds of its packages begin with removing them: what names them means the packages csexp and pp.
     """
     return _expose(tree or SourceTree(top), packages, ())
 
@@ -130,6 +134,12 @@ def _is_old_name(stanza: Form, packages: Collection[str]) -> bool:
     return package_of(stanza, None) == _TOOL and new.partition(".")[0] in packages
 
 
+def _is_copy(stanza: Form) -> bool:
+    """Whether ``stanza`` is one of dune's `_COPIES`."""
+    name = _COPIES.get(stanza.word("public_name") or "")
+    return name is not None and name == stanza.word("name")
+
+
 def _hide_packages(project: Project, hidden: Set[str], tree: SourceTree) -> None:
     for name in hidden & project.opam_files.keys():
         # It is gone already where another project is the same one behind a link.
@@ -150,9 +160,10 @@ def _hide_stanzas(
     staying: list[tuple[DuneFile, Form]] = []
     for file in files:
         for _, stanza in placed(file.stanzas or ()):
-            goes = package_of(stanza, default) in gone and not _is_old_name(stanza, packages)
+            belongs = package_of(stanza, default) in gone and not _is_old_name(stanza, packages)
+            goes = belongs or _is_copy(stanza)
             (going if goes else staying).append((file, stanza))
-    names = _public_names(stanza for _, stanza in going)
+    names = _public_names(stanza for _, stanza in going if not _is_copy(stanza))
     for _, stanza in staying:
         if stanza.head in _LIBRARIES:
             names.pop(stanza.word("name") or "", None)  # the name is still one of the project's own

@@ -23,7 +23,7 @@ from monorepo.lock.model import LockedSource
 
 STATE = ".mono.json"
 _FORMAT = 1
-RULES = 5
+RULES = 6
 """Counts up when preparation or stamps change, so that every tree is made anew."""
 
 
