@@ -44,7 +44,9 @@ def run_git(
 
     try:
         _, output, talk = git.Git(str(folder)).execute(
-            ["git", *arguments] if memory is None else ["sh", "-c", _WITHIN, str(memory // 1024), *arguments],
+            ["git", *arguments]
+            if memory is None
+            else ["/bin/sh", "-c", _WITHIN, str(memory // 1024), *arguments],
             env=environment,
             stdout_as_string=False,
             strip_newline_in_stdout=False,

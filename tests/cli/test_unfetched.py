@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from monorepo.cli.unfetched import in_few_words
@@ -80,7 +82,8 @@ def test_causes_stay_apart() -> None:
 
 
 def test_several_files_of_one_source_are_one_source() -> None:
-    errors: list[FetchError] = [nowhere("s", ("a.org", UNKNOWN)) for _ in range(3)]
+    lost = nowhere("s", ("a.org", UNKNOWN))
+    errors: list[FetchError] = [replace(lost, reason=f"its file {file} could not be had") for file in "abc"]
     assert told(errors)[1] == "1 source: s"
 
 
