@@ -1,6 +1,7 @@
 """Files and folders that one process at a time holds, or several together: flock(2).
 
-What is held is let go when its descriptor is closed, so whoever ends, however it does, holds nothing.
+What is held is let go when its descriptor is closed, so whoever ends, however it does, holds nothing. The
+library filelock holds files that it makes itself; it knows nothing of folders, and of what several share.
 """
 
 from __future__ import annotations
@@ -42,16 +43,13 @@ def alone_at(path: Path) -> Iterator[None]:
 
     Raises OSError where it cannot be made.
     """
-    while True:
-        with path.open("ab") as file:
-            take(file.fileno())
-            if not is_at(path, file.fileno()):
-                continue
-            try:
-                yield
-            finally:
-                path.unlink(missing_ok=True)
-            return
+    from filelock import FileLock
+
+    with FileLock(path, thread_local=False):
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def clear_at(path: Path) -> None:

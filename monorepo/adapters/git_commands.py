@@ -31,6 +31,10 @@ _WITHIN = 'ulimit -v "$0" 2>/dev/null; exec git "$@"'
 """Runs git with so much memory (kB) and no more, where the system holds programs to that (not so macOS)."""
 
 
+def _git_within(memory: int | None) -> Sequence[str]:
+    return ("git",) if memory is None else ("/bin/sh", "-c", _WITHIN, str(memory // 1024))
+
+
 def run_git(
     folder: Path, arguments: Sequence[str], environment: Mapping[str, str], *, memory: int | None = None
 ) -> tuple[bytes, str]:
@@ -44,9 +48,7 @@ def run_git(
 
     try:
         _, output, talk = git.Git(str(folder)).execute(
-            ["git", *arguments]
-            if memory is None
-            else ["/bin/sh", "-c", _WITHIN, str(memory // 1024), *arguments],
+            [*_git_within(memory), *arguments],
             env=environment,
             stdout_as_string=False,
             strip_newline_in_stdout=False,
