@@ -50,6 +50,7 @@ def pulled(tmp_path_factory: pytest.TempPathFactory, kept: Path, rust_toolchains
     return world.folder / "chart"
 
 
+@pytest.mark.timeout(1800)  # four builds, perhaps on a machine that is busy
 @pytest.mark.parametrize("target", KINDS)
 def test_foreign_code(
     target: str, pulled: Path, tmp_path: Path, rust_toolchains: Toolchains, mono_build: Program

@@ -96,6 +96,7 @@ def pulled(
     return project
 
 
+@pytest.mark.timeout(1800)  # four builds, perhaps on a machine that is busy
 @pytest.mark.parametrize("target", KINDS)
 def test_across(
     target: str, pulled: Path, tmp_path: Path, toolchains: Toolchains, mono_build: Program
