@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -20,22 +20,24 @@ from builder.rooms import Room
 
 _FILE = "made.json"
 _SANDBOX_OF_DUNE = re.compile(r"\.sandbox/[^/]+/")
-_ARCHIVES = (".cmxa", ".cma")
+_LIBRARIES = (".cmxa", ".cma")
+_COMPILED = (".cmx", ".cmo", *_LIBRARIES)
+_NO_PROGRAM = frozenset({"-a", "-c", "-pack", "-shared"})
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One file: the dune context it was made in, what the compiler was pointed to, and what was linked.
+    """One file: the dune context it was made in, and what it was made with.
 
     Args:
-        folders: those of libraries outside the build folder.
-        archives: libraries that an executable was linked with, in order; relative paths start at the
-            context's folder.
+        folders: those of libraries outside the build folder that the compiler was pointed to.
+        libraries: of a program, those that it was linked with, in order, where relative paths start at the
+            context's folder; None for what is no program.
     """
 
     context: str
     folders: tuple[str, ...]
-    archives: tuple[str, ...]
+    libraries: tuple[str, ...] | None
 
 
 Account = Mapping[str, Made]
@@ -54,7 +56,7 @@ def take_account(room: Room, work: Path) -> Account:
     }
     account = {path: each for path, each in made.items() if (room.build_folder / path).exists()}
     if account != kept:
-        rows = {path: [each.context, each.folders, each.archives] for path, each in account.items()}
+        rows = {path: [each.context, each.folders, each.libraries] for path, each in account.items()}
         aside = work / f".{_FILE}"
         aside.write_text(json.dumps(rows), encoding="utf-8")
         aside.replace(work / _FILE)
@@ -65,8 +67,8 @@ def _read(file: Path) -> dict[str, Made]:
     try:
         rows = json.loads(file.read_text(encoding="utf-8"))
         return {
-            path: Made(context, tuple(folders), tuple(archives))
-            for path, (context, folders, archives) in rows.items()
+            path: Made(context, tuple(folders), None if libraries is None else tuple(libraries))
+            for path, (context, folders, libraries) in rows.items()
         }
     except FileNotFoundError:
         return {}
@@ -84,12 +86,21 @@ def _made(command: Command, room: Room) -> Iterator[tuple[str, Made]]:
     folders = tuple(
         dict.fromkeys(folder for flag, folder in pairwise(words) if flag == "-I" and folder.startswith("/"))
     )
-    archives = () if "-a" in words else tuple(word for word in words if word.endswith(_ARCHIVES))
-    if not folders and not archives:
+    libraries = tuple(word for word in words if word.endswith(_LIBRARIES)) if _links(words) else None
+    if not folders and libraries is None:
         return
     whole = os.path.normpath(room.project / command.folder / words[words.index("-o") + 1])
     for top in (room.build_folder_inside, str(room.build_folder)):
         if whole.startswith(f"{top}/"):
             path = _SANDBOX_OF_DUNE.sub("", whole.removeprefix(f"{top}/"), count=1)
-            yield path, Made(Path(path).parts[0], folders, archives)
+            yield path, Made(Path(path).parts[0], folders, libraries)
             return
+
+
+def _links(words: Sequence[str]) -> bool:
+    """Whether a command of an OCaml compiler makes a program."""
+    return (
+        "ocaml" in Path(words[0]).name
+        and _NO_PROGRAM.isdisjoint(words)
+        and any(word.endswith(_COMPILED) for word in words)
+    )

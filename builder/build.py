@@ -8,7 +8,7 @@ from pathlib import Path
 from builder.building import build_once
 from builder.inputs import copy_sources
 from builder.preparation import Prepared, Wishes, alone_in, keep_only_if_made_alike, prepare
-from builder.publishing import publish
+from builder.publishing import load_ahead, publish
 from builder.record import Record
 from builder.rooms import Conditions
 
@@ -24,6 +24,8 @@ def build(folder: Path, wishes: Wishes) -> Record:
         prepared = prepare(folder, wishes)
         keep_only_if_made_alike(prepared, prepared.work)
         prepared.remember()
+        if not (prepared.work / "dune").exists():
+            load_ahead()
         project = _as_dune_is_to_see_it(prepared)
         log = prepared.work / "log"
         built = build_once(prepared, project, prepared.work, log, Conditions(jobs=wishes.jobs))

@@ -41,60 +41,63 @@ def contents_of(
         everything = (package for package in context.locked if _is_from_elsewhere(package, context))
         return Contents(tuple(everything), known=False)
     names = {
-        name for made in links for archive in made.archives for name in _packages(archive, context, project)
+        name
+        for made in links
+        for library in made.libraries or ()
+        for name in _packages(library, context, project)
     }
     names |= set(context.toolchain.linked)
     return Contents(tuple(package for package in context.locked if package.name in names), known=True)
 
 
 def _links(artefact: Artefact, context: Context, build_folder: Path, account: Account) -> list[Made]:
-    """How the executable was linked that an artefact is.
+    """How the program was linked that an artefact is.
 
-    An artefact may be a link to an executable or a copy of one. One that was made of an executable in some
-    other way may be of any that was linked for the target.
+    An artefact may be a link to a program or a copy of one. One that was made of a program in some other way
+    may be of any that was linked for the target.
     """
-    executables = {
+    programs = {
         path: made
         for path, made in account.items()
-        if made.context == context.dune.context and made.archives and not path.endswith(".cmxs")
+        if made.context == context.dune.context and made.libraries is not None
     }
     place = build_folder / artefact.source
     target = place.resolve()
-    if target.is_relative_to(build_folder) and (path := str(target.relative_to(build_folder))) in executables:
-        return [executables[path]]
+    if target.is_relative_to(build_folder) and (path := str(target.relative_to(build_folder))) in programs:
+        return [programs[path]]
     size, digest = place.stat().st_size, file_digest(place)
     same = [
         made
-        for path, made in executables.items()
+        for path, made in programs.items()
         if (build_folder / path).stat().st_size == size and file_digest(build_folder / path) == digest
     ]
-    return same[:1] or list(executables.values())
+    return same[:1] or list(programs.values())
 
 
-def _packages(archive: str, context: Context, project: Path) -> Iterator[str]:
+def _packages(library: str, context: Context, project: Path) -> Iterator[str]:
     """Names of the packages to which a library may belong: of one in the project's own sources, none."""
-    if archive.startswith("/"):
-        name = package_at(Path(archive).parent)
+    if library.startswith("/"):
+        name = package_at(Path(library).parent)
         if name is not None and name not in WITH_THE_COMPILER:
             yield name
         return
     for folder, _ in context.inputs.folders:
-        if archive.startswith(f"{folder}/"):
+        if library.startswith(f"{folder}/"):
             packages = [p.name for p in context.locked if p.source is not None and p.source.folder == folder]
-            sources = project / context.inputs.place_of(folder) / Path(archive).relative_to(folder)
+            sources = project / context.inputs.place_of(folder) / Path(library).relative_to(folder)
             yield from packages if len(packages) == 1 else _narrowed(packages, sources)
 
 
-def _narrowed(packages: Sequence[str], archive: Path) -> Sequence[str]:
+def _narrowed(packages: Sequence[str], library: Path) -> Sequence[str]:
     """The one of a source's packages to which a library belongs, as the dune file says, or else all."""
     try:
-        text = (archive.parent / "dune").read_text(encoding="utf-8", errors="replace")
+        text = (library.parent / "dune").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return packages
     for stanza in _LIBRARY.split(text)[1:]:
         names = dict(reversed(_NAME.findall(stanza)))
         public = names.get("public_name", "")
-        if archive.stem == names.get("name", public.replace(".", "_")):
+        if library.stem == names.get("name", public.replace(".", "_")):
             return [name for name in packages if name == public.partition(".")[0]] or packages
     return packages
 

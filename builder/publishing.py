@@ -6,7 +6,9 @@ import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 
 from builder import __version__
 from builder.artefacts import Artefact
@@ -19,8 +21,12 @@ from builder.record import FILE_NAME as RECORD
 from builder.record import Record, read_record, render_record
 
 BOMS = "sbom"
-BOMS = "sbom"
 _ENDING = ".cdx.json"
+
+
+def load_ahead() -> None:
+    """Begin to load what makes bills of materials, which takes a while: dune is about to take longer."""
+    Thread(target=import_module, args=("builder.sbom",), daemon=True).start()
 
 
 def publish(prepared: Prepared, built: Built, *, reproduced: bool | None) -> Record:
@@ -60,7 +66,7 @@ def _boms(prepared: Prepared, built: Built) -> Mapping[str, bytes]:
     kept = _kept(prepared, built.artefacts, images)
     if kept is not None:
         return kept
-    from builder.sbom import render_sbom  # with all that knows CycloneDX, which takes a while to load
+    from builder.sbom import render_sbom  # with all that knows CycloneDX
 
     return {
         artefact.name: render_sbom(

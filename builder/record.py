@@ -8,7 +8,7 @@ options alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from builder.context import FILE_NAME as CONTEXT
 from builder.context import Context
 from builder.errors import RecordError
 from builder.inputs import Algorithm
-from builder.toolchain import Installation
+from builder.toolchain import Installation, Tool
 
 FILE_NAME = "build-record.json"
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -103,33 +103,23 @@ class Recorded:
 def dependencies_of(
     context: Context,
     context_digest: str,
-    own: tuple[tuple[str, str, Algorithm], ...],
+    own: Sequence[tuple[str, str, Algorithm]],
     installation: Installation,
 ) -> tuple[Dependency, ...]:
     """All that a build is made with; ``own`` are the project's own sources by name."""
-    return tuple(_dependencies(context, context_digest, own, installation))
+    return (
+        Dependency("context", f"{_folder(context)}/{CONTEXT}", context_digest),
+        *(Dependency("input", path, digest) for path, digest in context.inputs.files),
+        *(Dependency("input", path, digest, "monoTree") for path, digest in context.inputs.folders),
+        *(Dependency("project", name, digest, algorithm) for name, digest, algorithm in own),
+        *(Dependency("tool", tool.name, tool.digest, further=_told(tool)) for tool in installation.tools),
+        *(Dependency("library", folder, digest, "monoFiles") for folder, digest in installation.libraries),
+        *(Dependency("linker", path, digest) for path, digest in installation.files),
+    )
 
 
-def _dependencies(
-    context: Context,
-    context_digest: str,
-    own: tuple[tuple[str, str, Algorithm], ...],
-    installation: Installation,
-) -> Iterator[Dependency]:
-    yield Dependency("context", f"{_folder(context)}/{CONTEXT}", context_digest)
-    for path, digest in context.inputs.files:
-        yield Dependency("input", path, digest)
-    for path, digest in context.inputs.folders:
-        yield Dependency("input", path, digest, "monoTree")
-    for name, digest, algorithm in own:
-        yield Dependency("project", name, digest, algorithm)
-    for tool in installation.tools:
-        further = (("path", tool.path), *((("version", tool.version),) if tool.version else ()))
-        yield Dependency("tool", tool.name, tool.digest, further=further)
-    for folder, digest in installation.libraries:
-        yield Dependency("library", folder, digest, "monoFiles")
-    for path, digest in installation.files:
-        yield Dependency("linker", path, digest)
+def _told(tool: Tool) -> tuple[tuple[str, str], ...]:
+    return (("path", tool.path), *((("version", tool.version),) if tool.version else ()))
 
 
 def render_record(record: Record) -> str:

@@ -1,10 +1,8 @@
 """Where a build takes place: in a sandbox (`builder.sandbox`), or plainly on the machine.
 
-On the machine itself the places of sources and build folder are the machine's own, so the compilers are told
-to
-write those that a sandbox has in their stead: OCaml's by BUILD_PATH_PREFIX_MAP, and C compilers and
-    assemblers
-by scripts of their names that come first on PATH.
+On the machine itself sources and build folder have places of its own, so compilers are told to write those of
+a sandbox in their stead: OCaml's by BUILD_PATH_PREFIX_MAP, C compilers and assemblers by scripts of their
+names that come first on PATH.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from builder.building import Built, build_once
 from builder.difference import require_identical
 from builder.inputs import copy_sources
 from builder.preparation import Prepared, Wishes, alone_in, prepare
-from builder.publishing import publish
+from builder.publishing import load_ahead, publish
 from builder.record import Record
 from builder.rooms import Conditions
 from builder.variations import disordered, other_conditions, told
@@ -31,6 +31,7 @@ def build_twice(folder: Path, wishes: Wishes) -> Record:
     """
     with alone_in(folder), TemporaryDirectory(prefix="mono-build-") as temporary:
         prepared = prepare(folder, wishes)
+        load_ahead()
         jobs = wishes.jobs or max(2, os.cpu_count() or 1)
         first = build_in(prepared, Path(temporary, "first"), Conditions(jobs=jobs))
         in_sandbox = prepared.bubblewrap is not None

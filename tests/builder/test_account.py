@@ -44,7 +44,28 @@ def test_what_was_made_of_what(room: Room) -> None:
         plain,
         made=("default/bin/main.exe", "cross/src/x.o", "default/lib/a.cmxa"),
     )
-    assert account == {"default/bin/main.exe": MAIN, "cross/src/x.o": Made("cross", ("/include",), ())}
+    assert account == {"default/bin/main.exe": MAIN, "cross/src/x.o": Made("cross", ("/include",), None)}
+
+
+@pytest.mark.parametrize(
+    ("command", "libraries"),
+    [
+        ("ocamlopt.opt -o bin/main.exe bin/main.cmx", ()),
+        ("/opt/bin/x86_64-solo5-ocaml-ocamlopt -o bin/main.exe lib/a.cmxa bin/main.cmx", ("lib/a.cmxa",)),
+        ("ocamlc -custom -o bin/main.exe lib/a.cma bin/main.cmo", ("lib/a.cma",)),
+        ("ocamlopt -output-complete-obj -o bin/main.exe bin/main.cmx", ()),
+        ("ocamlopt -c -o bin/main.exe -I lib main.ml", None),
+        ("ocamlopt -a -o bin/main.exe bin/main.cmx", None),
+        ("ocamlopt -shared -linkall -o bin/main.exe lib/a.cmxa", None),
+        ("ocamlc -pack -o bin/main.exe bin/a.cmo", None),
+        ("ocamlmklib -o bin/main.exe bin/stub.o", None),
+        ("cc -o bin/main.exe bin/main.cmx", None),
+    ],
+)
+def test_what_is_a_program(command: str, libraries: tuple[str, ...] | None, room: Room) -> None:
+    account = told(room, f"cd /mono/build/default && {command}", made=("default/bin/main.exe",))
+    expected = {} if libraries is None else {"default/bin/main.exe": Made("default", (), libraries)}
+    assert account == expected
 
 
 def test_it_is_kept_until_a_file_is_gone_or_made_anew(room: Room) -> None:

@@ -65,7 +65,8 @@ def make(project: Path) -> Context:
 def contents(project: Path, source: str, links: Mapping[str, tuple[str, ...]], context: Context) -> Contents:
     """What is in the file ``source`` of a build folder in which executables were linked so."""
     build = project / "build"
-    account = {path: Made("default", (), archives) for path, archives in links.items()}
+    account = {path: Made("default", (), libraries) for path, libraries in links.items()}
+    account["default/lib/plugin.cmxs"] = Made("default", ("/lib/ocaml",), None)
     artefact = Artefact(Path(source).name, build / source, source, 0, file_digest(build / source))
     return contents_of(artefact, context, project, build, account)
 
@@ -77,7 +78,8 @@ def linked(project: Path, source: str, links: Mapping[str, tuple[str, ...]]) -> 
 
 
 LIBRARIES: dict[str, tuple[tuple[str, ...], list[str]]] = {
-    "nothing": (("bin/own.cmxa",), ["ocaml"]),
+    "nothing": ((), ["ocaml"]),
+    "the project's own": (("bin/own.cmxa",), ["ocaml"]),
     "what is vendored": (("duniverse/greet/src/greet.cmxa", "bin/own.cmxa"), ["greet", "ocaml"]),
     "bytecode": (("duniverse/greet/src/greet.cma",), ["greet", "ocaml"]),
     "one package of several": (("duniverse/lwt/src/lwt.cmxa",), ["lwt", "ocaml"]),
@@ -96,15 +98,14 @@ LIBRARIES: dict[str, tuple[tuple[str, ...], list[str]]] = {
 
 @pytest.mark.parametrize("case", LIBRARIES)
 def test_which_packages(case: str, project: Path) -> None:
-    archives, expected = LIBRARIES[case]
-    archives = tuple(archive.replace("@", f"{project}/") for archive in archives)
-    assert linked(project, "default/bin/main.exe", {"default/bin/main.exe": archives}) == expected
+    libraries, expected = LIBRARIES[case]
+    libraries = tuple(library.replace("@", f"{project}/") for library in libraries)
+    assert linked(project, "default/bin/main.exe", {"default/bin/main.exe": libraries}) == expected
 
 
 LINKS = {
     "default/bin/main.exe": ("duniverse/greet/src/greet.cmxa",),
     "default/bin/other.exe": ("duniverse/lwt/src/lwt.cmxa",),
-    "default/lib/plugin.cmxs": ("duniverse/lwt/src/lwt_unix.cmxa",),
 }
 
 

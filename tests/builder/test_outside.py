@@ -30,7 +30,7 @@ def make_installation(folder: Path, target: str) -> Installation:
 
 def refuse(tmp_path: Path, folder: str, *, context: str = "default", target: str = "lib/ocaml") -> None:
     """Judge a file that was made in a dune context with libraries in ``folder``."""
-    made = {"default/main.exe": Made(context, (str(tmp_path / folder),), ())}
+    made = {"default/main.exe": Made(context, (str(tmp_path / folder),), None)}
     write_files(tmp_path, {f"{package}/META": "" for package in INSTALLED})
     refuse_libraries_from_outside(_context(tmp_path), make_installation(tmp_path, target), made)
 
