@@ -17,7 +17,9 @@ from builder.processes import run
 _CHUNK = 1 << 16
 _BEFORE, _AFTER = 16, 32
 _SHOWN = 100
-_STRING = re.compile(rb"[\t\x20-\x7e]{6,}")
+_STRING = re.compile(rb"[\t\x20-\x7e]{6,}(?=[\0\n])")
+"""Something that a program says: digests and code can look like it, but nothing ends them."""
+
 _FOLLOWS = frozenset({".note.gnu.build-id", ".gnu_debuglink", ".symtab", ".shstrtab"})
 """Sections that differ because something else does."""
 
